@@ -1,0 +1,47 @@
+"""What can go wrong, said in three parts: what was asked, what was found, what to type instead.
+
+Each class is also the built-in error a caller would expect, so `except ValueError` keeps working.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LSNNError(Exception):
+    """Any mistake this package can explain."""
+
+
+class UnknownName(LSNNError, ValueError):
+    """A name that no table knows: a cell, a surrogate, a world, an agent, a recipe key."""
+
+
+class ShapeMismatch(LSNNError, ValueError):
+    """Two arrays that should agree in shape, and do not."""
+
+
+class BadValue(LSNNError, ValueError):
+    """A number that makes no sense here: NaN, a negative time constant, an action outside its space."""
+
+
+class WrongAlgorithm(LSNNError, TypeError):
+    """A recurrent policy handed to an algorithm that keeps no state."""
+
+
+class MissingFile(LSNNError, FileNotFoundError):
+    """A recipe, checkpoint, agent or data file that is not where it was looked for."""
+
+
+class BrokenFile(LSNNError, ValueError):
+    """A file that is there but cannot be trusted: truncated, altered, or of another kind."""
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
+    """The error for a misspelt name: the nearest known one, then all of them.
+
+    >>> print(unknown_name("cell", "alf", ["alif", "gru"]))
+    No cell is called 'alf'. Did you mean 'alif'? Known: alif, gru.
+    """
+    names = sorted(known)
+    near = get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return UnknownName(f"No {kind} is called {name!r}.{hint} Known: {', '.join(names)}.")
