@@ -130,10 +130,10 @@ def adaptation(lives: Lifetimes, bin_steps: int = 100) -> Floats:
 
 
 def after_discovery_ratio(lives: Lifetimes, oracle_goals: float, seed: int = 0) -> Interval | None:
-    """Steps per goal once the goal was found, over the steps per goal of an agent that always knew it; 1 is a straight line.
+    """Steps per goal once the goal was found, over those of an agent that always knew it; 1 is a straight line.
 
-    Steps after the first find, with the censored last trial, divided by the goals they brought: the censoring-aware mean
-    trial length. `oracle_goals` is the oracle's goals per lifetime. None if no lifetime found the goal twice.
+    Steps after the first find, with the censored last trial, divided by the goals they brought: the mean trial length
+    that censoring does not bias. `oracle_goals` is the oracle's goals per lifetime. None if no lifetime found the goal twice.
     """
     after = np.stack([lives.steps - lives.first_find, np.maximum(lives.goals - 1, 0)], axis=1)
     if not after[:, 1].any():
@@ -148,7 +148,7 @@ def after_discovery_ratio(lives: Lifetimes, oracle_goals: float, seed: int = 0) 
 
 
 def memory_gain(lives: Lifetimes) -> float | None:
-    """How much shorter trials become once the goal was found: restricted mean of the first over that of all later ones."""
+    """How much shorter trials become once the goal was found: restricted mean of the first over that of the later."""
     cut = trials(lives)
     later = cut.index > 1
     if not (cut.complete & later).any():

@@ -69,7 +69,7 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """Any statistic of independent rows [n, ...] with its percentile bootstrap interval: rows are drawn with replacement."""
+    """Any statistic of independent rows [n, ...] with its percentile bootstrap interval."""
     x = _values(values)
     rng = np.random.default_rng(seed)
     draws = [statistic(x[rng.integers(len(x), size=len(x))]) for _ in range(resamples)]

@@ -1,0 +1,291 @@
+"""A recipe says how to make an agent: plain data, every default once (here), a YAML file holds what differs.
+
+    env:       {id: LSNNArena-v0, n_envs: 64}
+    policy:    {cell: lsnn, regular: 150, adaptive: 150}        # keywords of LSNNPolicy
+    ppo:       {learning_rate: {schedule: linear, start: 0.001}} # keywords of RecurrentPPO
+    warm_up:   {iterations: 500}
+    auxiliary: {task_inference: 0.3}
+    train:     {minutes: 10}
+
+No Python in strings, no mini-language. YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
+
+ZOO = Path(__file__).resolve().parent.parent / "zoo"
+
+
+@dataclass(frozen=True)
+class EnvRecipe:
+    """The world: its id, how many lifetimes run side by side, and the world's own keywords."""
+
+    id: str = "LSNNArena-v0"
+    n_envs: int = 64
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PPORecipe:
+    """Keywords of RecurrentPPO. `batch_size` counts transitions: 8,000 of 64 x 500 are 4 minibatches."""
+
+    learning_rate: float | dict[str, Any] = field(default_factory=lambda: {"schedule": "linear", "start": 0.001})
+    n_steps: int = 500
+    batch_size: int = 8000
+    n_epochs: int = 3
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_range: float | dict[str, Any] = 0.2
+    clip_range_vf: float | None = None
+    normalize_advantage: bool = True
+    ent_coef: float = 0.0
+    vf_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    target_kl: float | None = None
+    bptt_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class WarmUpRecipe:
+    """Supervised start: the core learns to tell the hidden task from a noisy expert's walk. 0 iterations: none."""
+
+    iterations: int = 0
+    batch: int = 32
+    steps: int = 500
+    learning_rate: float = 0.005
+
+
+@dataclass(frozen=True)
+class AuxiliaryRecipe:
+    """Costs beside PPO's: telling the hidden task (known in training only), and firing above a rate."""
+
+    task_inference: float = 0.0
+    firing_rate: float = 0.0
+    rate_target_hz: float = 20.0
+
+
+@dataclass(frozen=True)
+class TrainRecipe:
+    """How long and from which seed; training ends at whichever of `total_steps` and `minutes` comes first."""
+
+    total_steps: int = 20_000_000
+    minutes: float | None = None
+    seed: int = 0
+    threads: int = 1
+    checkpoint_every_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class TestRecipe:
+    """The lifetimes that the card is made from."""
+
+    __test__ = False  # not for pytest to collect
+
+    split: str = "test"
+    lifetimes: int = 1000
+    deterministic: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes an agent; `policy` and `rewiring` are keywords of LSNNPolicy and of DEEP R."""
+
+    env: EnvRecipe = field(default_factory=EnvRecipe)
+    policy: dict[str, Any] = field(default_factory=dict)
+    ppo: PPORecipe = field(default_factory=PPORecipe)
+    warm_up: WarmUpRecipe = field(default_factory=WarmUpRecipe)
+    auxiliary: AuxiliaryRecipe = field(default_factory=AuxiliaryRecipe)
+    rewiring: dict[str, Any] | None = None
+    train: TrainRecipe = field(default_factory=TrainRecipe)
+    test: TestRecipe = field(default_factory=TestRecipe)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
+        """A recipe from nested mappings, defaults filled in, every key and type checked.
+
+        >>> Recipe.from_dict({"ppo": {"gamma": "9.9e-1"}}).ppo.gamma
+        0.99
+        """
+        recipe: Recipe = _build(cls, data, "")
+        _check(recipe)
+        return recipe
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the resolved recipe, defaults included, so that later defaults cannot change what this run was."""
+        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+
+    def with_changes(self, changes: Sequence[str]) -> "Recipe":
+        """The recipe with settings such as "ppo.n_steps=256" or "policy.cell=gru" put in; values are read as YAML.
+
+        >>> Recipe().with_changes(["train.seed=3", "env.kwargs.teleport=same_step"]).train.seed
+        3
+        """
+        data = self.to_dict()
+        for change in changes:
+            path, equals, value = change.partition("=")
+            if not equals or not path:
+                raise BadValue(f"{change!r} changes nothing. Write section.key=value, for example ppo.n_steps=256.")
+            *sections, key = path.strip().split(".")
+            place = data
+            for section in sections:
+                if place.get(section) is None:
+                    place[section] = {}
+                place = place[section]
+                if not isinstance(place, dict):
+                    raise BadValue(f"{path} goes below {section}, which is a single value. Set {section} itself.")
+            place[key] = yaml.safe_load(value)
+        return Recipe.from_dict(data)
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """The recipe in a YAML file, or in `recipe.yml` of a folder.
+
+    Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of the wrong type.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "recipe.yml"
+    if not file.is_file():
+        raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or one of: {_known_names()}.")
+    try:
+        data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as problem:
+        raise BrokenFile(f"{file} is not YAML: {problem}. Correct it, or start from one in the zoo.") from problem
+    if not isinstance(data, Mapping):
+        raise BrokenFile(
+            f"{file} holds a {type(data).__name__}, a recipe is a mapping of sections. See the zoo for one."
+        )
+    return Recipe.from_dict(data)
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe a person means: a path, a zoo name ("LSNNArena-v0/lsnn"), or a world's id.
+
+    An id means that world's LSNN from the zoo, or all defaults where the zoo has none.
+    """
+    if Path(name).exists():
+        return read_recipe(name)
+    for place in (ZOO / name, ZOO / name / "lsnn"):
+        if (place / "recipe.yml").is_file():
+            return read_recipe(place)
+    if name in _world_ids():
+        return Recipe.from_dict({"env": {"id": name}})
+    if name.endswith((".yml", ".yaml")):
+        raise MissingFile(f"There is no recipe at {name}. Give a recipe.yml, its folder, or one of: {_known_names()}.")
+    raise unknown_name("recipe or world", name, [*zoo_names(), *_world_ids()])
+
+
+def zoo_names() -> list[str]:
+    """Names of the recipes that ship with the package, "<env id>/<agent>"."""
+    return sorted(str(file.parent.relative_to(ZOO)) for file in ZOO.glob("*/*/recipe.yml"))
+
+
+def _world_ids() -> list[str]:
+    from gymnasium import registry
+
+    return sorted(name for name in registry if name.startswith("LSNN"))
+
+
+def _known_names() -> str:
+    return ", ".join(zoo_names()) or "none in the zoo"
+
+
+def _build(cls: type, data: Any, path: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise BadValue(
+            f"{path or 'The recipe'} is {data!r}, not a mapping. Write it as {path or 'section'}: {{key: value}}."
+        )
+    types = get_type_hints(cls)
+    known = [f.name for f in fields(cls)]
+    values = {}
+    for key, value in data.items():
+        where = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            raise unknown_name("recipe key" if not path else f"key of {path!r}", key, known)
+        values[key] = _convert(types[key], value, where)
+    return cls(**values)
+
+
+def _convert(wanted: Any, value: Any, where: str) -> Any:
+    """`value` as the type the field wants; strings that spell a number become one."""
+    if get_origin(wanted) in (Union, UnionType):
+        options = [option for option in get_args(wanted) if option is not type(None)]
+        if value is None and len(options) < len(get_args(wanted)):
+            return None
+        mappings = [option for option in options if get_origin(option) is dict]
+        return _convert(mappings[0] if mappings and isinstance(value, Mapping) else options[0], value, where)
+    if is_dataclass(wanted):
+        return _build(wanted, value, where)  # type: ignore[arg-type]
+    if get_origin(wanted) is dict:
+        if not isinstance(value, Mapping):
+            raise BadValue(f"{where} = {value!r} is not a mapping. Write {where}: {{key: value}}.")
+        return {key: _number_if_spelt(entry) for key, entry in value.items()}
+    if wanted is bool and isinstance(value, bool):
+        return value
+    if wanted is str and isinstance(value, str):
+        return value
+    if wanted in (int, float) and not isinstance(value, bool):
+        number = _number_if_spelt(value)
+        if isinstance(number, int | float) and math.isfinite(number):
+            if wanted is float:
+                return float(number)
+            if float(number).is_integer():
+                return int(number)
+    kind, example = {
+        bool: ("true or false", "true"),
+        str: ("a word", "LSNNArena-v0"),
+        int: ("a whole number", "64"),
+        float: ("a number", "0.001"),
+    }[wanted]
+    raise BadValue(f"{where} = {value!r} is not {kind}. Write {where.rpartition('.')[2]}: {example}, for example.")
+
+
+def _number_if_spelt(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3, without a point, as a string: nobody means a string by it."""
+    if isinstance(value, Mapping):
+        return {key: _number_if_spelt(entry) for key, entry in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value.replace("_", ""))
+    except ValueError:
+        return value
+
+
+def _check(recipe: Recipe) -> None:
+    positive = {
+        "env.n_envs": recipe.env.n_envs,
+        "ppo.n_steps": recipe.ppo.n_steps,
+        "ppo.batch_size": recipe.ppo.batch_size,
+        "ppo.n_epochs": recipe.ppo.n_epochs,
+        "train.total_steps": recipe.train.total_steps,
+        "train.threads": recipe.train.threads,
+        "train.checkpoint_every_s": recipe.train.checkpoint_every_s,
+        "test.lifetimes": recipe.test.lifetimes,
+        "warm_up.batch": recipe.warm_up.batch,
+        "warm_up.steps": recipe.warm_up.steps,
+    }
+    for where, value in positive.items():
+        if not value > 0:
+            raise BadValue(f"{where} = {value} leaves nothing to do. Give a positive number.")
+    if recipe.train.minutes is not None and not recipe.train.minutes > 0:
+        raise BadValue(
+            f"train.minutes = {recipe.train.minutes} leaves no time. Give a positive number, or leave it out."
+        )
+    shares = (("ppo.gamma", recipe.ppo.gamma), ("ppo.gae_lambda", recipe.ppo.gae_lambda))
+    for where, value in shares:
+        if not 0 <= value <= 1:
+            raise BadValue(
+                f"{where} = {value} lies outside 0 to 1. Discounts are per environment step, for example 0.99."
+            )

@@ -1,0 +1,111 @@
+"""A recipe is plain data that complains about everything it does not understand."""
+
+import pytest
+import yaml
+
+from lsnn_rl.agents.recipe import Recipe, find_recipe, read_recipe, zoo_names
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, UnknownName
+
+
+def test_an_empty_recipe_is_all_defaults():
+    assert Recipe.from_dict({}) == Recipe()
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_every_recipe_of_the_zoo_is_valid_and_made_for_the_world_it_lies_under(name):
+    recipe = find_recipe(name)
+
+    assert recipe.env.id == name.split("/")[0]
+    assert recipe.env.n_envs * recipe.ppo.n_steps % recipe.ppo.batch_size == 0
+
+
+def test_a_world_id_means_its_spiking_agent():
+    assert find_recipe("LSNNArena-v0") == find_recipe("LSNNArena-v0/lsnn")
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    recipe = find_recipe("LSNNArena-v0/lsnn").with_changes(["rewiring.connectivity=0.2"])
+
+    recipe.save(tmp_path / "recipe.yml")
+
+    assert read_recipe(tmp_path) == recipe
+
+
+def test_a_number_that_yaml_reads_as_a_string_becomes_a_number():
+    text = "{ppo: {gamma: 99e-2, n_steps: 1e2, learning_rate: {schedule: linear, start: 1e-3}}, policy: {beta: 17e-1}}"
+    assert yaml.safe_load(text)["ppo"]["gamma"] == "99e-2"  # what YAML 1.1 makes of it
+
+    recipe = Recipe.from_dict(yaml.safe_load(text))
+
+    assert recipe.ppo.gamma == 0.99
+    assert recipe.ppo.n_steps == 100 and isinstance(recipe.ppo.n_steps, int)
+    assert recipe.ppo.learning_rate == {"schedule": "linear", "start": 0.001}
+    assert recipe.policy == {"beta": 1.7}
+
+
+def test_settings_from_the_command_line_replace_the_recipes():
+    recipe = Recipe().with_changes(["ppo.n_steps=256", "policy.cell=gru", "train.minutes=2", "ppo.clip_range_vf=null"])
+
+    assert (recipe.ppo.n_steps, recipe.policy["cell"], recipe.train.minutes) == (256, "gru", 2.0)
+    assert recipe.ppo.clip_range_vf is None
+
+
+@pytest.mark.parametrize(
+    ("data", "remedy"),
+    [
+        ({"pppo": {}}, "Did you mean 'ppo'"),
+        ({"ppo": {"gama": 0.9}}, "No key of 'ppo' is called 'gama'. Did you mean 'gamma'"),
+        ({"env": {"num_envs": 4}}, "Did you mean 'n_envs'"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest_one(data, remedy):
+    with pytest.raises(UnknownName, match=remedy):
+        Recipe.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "remedy"),
+    [
+        ({"ppo": {"gamma": "high"}}, "ppo.gamma = 'high' is not a number. Write gamma: 0.001"),
+        ({"ppo": {"gamma": float("nan")}}, "not a number"),
+        ({"ppo": {"gamma": True}}, "not a number"),
+        ({"ppo": {"gamma": 1.5}}, "outside 0 to 1"),
+        ({"ppo": {"n_steps": 2.5}}, "ppo.n_steps = 2.5 is not a whole number"),
+        ({"ppo": {"n_steps": 0}}, "Give a positive number"),
+        ({"ppo": 3}, "ppo is 3, not a mapping"),
+        ({"env": {"id": 7}}, "env.id = 7 is not a word"),
+        ({"env": {"kwargs": [1]}}, "Write env.kwargs: {key: value}"),
+        ({"test": {"deterministic": "perhaps"}}, "not true or false"),
+        ({"train": {"minutes": -1}}, "Give a positive number, or leave it out"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_with_what_to_write(data, remedy):
+    with pytest.raises(BadValue, match=remedy):
+        Recipe.from_dict(data)
+
+
+def test_a_setting_without_a_value_is_refused():
+    with pytest.raises(BadValue, match=r"section\.key=value"):
+        Recipe().with_changes(["ppo.n_steps"])
+
+
+def test_a_setting_below_a_single_value_is_refused():
+    with pytest.raises(BadValue, match="Set gamma itself"):
+        Recipe().with_changes(["ppo.gamma.start=1"])
+
+
+def test_a_misspelt_zoo_name_is_answered_with_the_nearest_one():
+    with pytest.raises(UnknownName, match="Did you mean 'LSNNArena-v0/lsnn'"):
+        find_recipe("LSNNArena-v0/lsn")
+
+
+def test_a_missing_and_a_broken_file_are_told_apart(tmp_path):
+    (tmp_path / "broken.yml").write_text("ppo: {gamma: [")
+    (tmp_path / "list.yml").write_text("- 1")
+
+    with pytest.raises(MissingFile, match="Give a recipe.yml"):
+        find_recipe(str(tmp_path / "none.yml"))
+    with pytest.raises(BrokenFile, match="is not YAML"):
+        read_recipe(tmp_path / "broken.yml")
+    with pytest.raises(BrokenFile, match="a recipe is a mapping"):
+        read_recipe(tmp_path / "list.yml")
