@@ -1,0 +1,29 @@
+"""The table of worlds, and their entry into Gymnasium's registry. A new world is one line here.
+
+Only strings are entered, so registering imports no world, no torch and no pygame.
+"""
+
+from typing import Any
+
+import gymnasium as gym
+
+# id: (the task's "module:class", the settings that make this id)
+WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "LSNNArena-v0": ("lsnn_rl.envs.arena:Arena", {}),
+    "LSNNArenaDisc-v0": ("lsnn_rl.envs.arena:Arena", {"ring": None}),
+}
+
+
+def register_worlds() -> None:
+    """Make every id known to `gymnasium.make` and `gymnasium.make_vec`; ids that are known already stay as they are.
+
+    `max_episode_steps` stays None: how long a lifetime is belongs to the rules of the world (keyword `steps`).
+    """
+    for env_id, (task, settings) in WORLDS.items():
+        if env_id not in gym.registry:
+            gym.register(
+                id=env_id,
+                entry_point="lsnn_rl.envs.lifetime:LifetimeEnv",
+                vector_entry_point="lsnn_rl.envs.lifetime:LifetimeVectorEnv",
+                kwargs={"task": task, **settings},
+            )

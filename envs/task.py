@@ -1,0 +1,196 @@
+"""What a world is: the rules of N lifetimes side by side, in numpy.
+
+A world is one subclass of `LifetimeTask`. It says how a lifetime begins, what an action does and what is seen, always
+for all slots at once; `lifetime.py` makes a `gymnasium.Env` and a native vector environment of it. Gymnasium's
+conventions (autoreset, seeding, infos) are the faces' business and no world's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import ArrayLike, NDArray
+
+from lsnn_rl.envs.luck import Luck
+from lsnn_rl.envs.splits import check_split
+from lsnn_rl.errors import BadValue, ShapeMismatch, unknown_name
+
+if TYPE_CHECKING:
+    from lsnn_rl.envs.canvas import Canvas
+
+Rows = NDArray[np.intp]  # slot numbers
+Floats = NDArray[np.float64]
+
+
+class LifetimeTask:
+    """The rules of one world for `slots` lifetimes at once; N slots, A action size, V size of the hidden task.
+
+    A subclass sets `observation_space` and `action_space` (of one slot) and writes `begin`, `step`, `observe`,
+    `task_vector`, `expert` and the drawing. It keeps every changing number in an array [N, ...] whose name it adds to
+    `memory`, and takes all randomness from `self.luck`. No slot may look at another one, and no per-slot Python loop
+    belongs in `step` or `observe`.
+
+    The face calls `begin(rows)`, then `step(actions)` over and over; after each step it adds 1 to `age`, and it begins
+    a new lifetime where `age` has reached `steps`. In Gymnasium's NEXT_STEP mode a slot whose lifetime is over may be
+    stepped once more, without luck being used up, and what comes out is thrown away.
+    """
+
+    memory: ClassVar[tuple[str, ...]] = ("age", "trial", "trial_start", "success")
+    ood: ClassVar[dict[str, Any]] = {}  # settings that differ in split "test-ood"; spaces must stay the same
+    clips: ClassVar[bool] = False  # finite actions outside a Box are dealt with by a rule of the world
+    views: ClassVar[frozenset[str]] = frozenset()  # settings that change what is seen, not how many goals can be had
+
+    observation_space: spaces.Space
+    action_space: spaces.Space
+
+    def __init__(self, slots: int, steps: int) -> None:
+        if steps < 1:
+            raise BadValue(f"steps = {steps} is not the length of a lifetime. Give a whole number of steps above zero.")
+        self.slots, self.steps = slots, int(steps)
+        self.luck = Luck(slots)
+        self.every = np.arange(slots)
+        self.age = np.zeros(slots, np.int64)  # steps taken in this lifetime
+        self.trial = np.zeros(slots, np.int64)  # number of the trial that the last step belonged to
+        self.trial_start = np.zeros(slots, np.int64)  # age at which that trial began
+        self.success = np.zeros(slots, np.bool_)  # the last step ended the trial with success
+
+    # -- the rules --------------------------------------------------------------------------------------------------
+
+    def begin(self, rows: Rows) -> None:
+        """Begin a new lifetime in the slots `rows`: draw its task, set every array of `memory` there."""
+        self.age[rows] = self.trial[rows] = self.trial_start[rows] = 0
+        self.success[rows] = False
+
+    def step(self, actions: NDArray) -> Floats:
+        """Do one checked action per slot, [N, ...]; set `success` where it ended a trial well; return rewards [N]."""
+        raise NotImplementedError(f"{type(self).__name__} has no step(). Write it as in lsnn_rl.envs.arena.")
+
+    def observe(self) -> NDArray:
+        """What every slot sees now, [N, ...], a fresh array of the observation space's dtype."""
+        raise NotImplementedError(f"{type(self).__name__} has no observe(). Write it as in lsnn_rl.envs.arena.")
+
+    def next_trial(self, rows: Rows) -> None:
+        """Count a new trial in `rows`, beginning with the step about to be done."""
+        self.trial[rows] += 1
+        self.trial_start[rows] = self.age[rows]
+
+    # -- what only teachers and judges may know -----------------------------------------------------------------------
+
+    def task_vector(self) -> NDArray[np.float32]:
+        """The hidden task of every lifetime, [N, V]."""
+        raise NotImplementedError(f"{type(self).__name__} has no task_vector(). Write it as in lsnn_rl.envs.arena.")
+
+    def task_known(self) -> NDArray[np.bool_]:
+        """Where the agent has already met what tells it the task, [N]. By default: where it succeeded once."""
+        return (self.trial > 0) | self.success
+
+    def expert(self) -> NDArray:
+        """What an agent that knows the hidden task would do now, [N, ...], inside the action space."""
+        raise NotImplementedError(f"{type(self).__name__} has no expert(). Write it as in lsnn_rl.envs.arena.")
+
+    def answer(self) -> dict[str, NDArray]:
+        """What `info["privileged"]` holds when asked for, arrays [N, ...]."""
+        return {"task": self.task_vector()}
+
+    def summary(self) -> dict[str, NDArray]:
+        """What `info` says besides at the end of a lifetime, arrays [N]."""
+        return {}
+
+    # -- drawing: looks, and changes nothing --------------------------------------------------------------------------
+
+    def glimpse(self, slot: int) -> Any:
+        """What a picture drawn later must still know of the present step; the face keeps one per step."""
+        return None
+
+    def draw(self, canvas: Canvas, slot: int, history: list[Any], references: dict[str, float] | None) -> None:
+        """Draw one slot; `history` holds the glimpses of its lifetime, `references` the known scores of this world."""
+        raise NotImplementedError(f"{type(self).__name__} has no draw(). Write it as in lsnn_rl.envs.arena_view.")
+
+    # -- exact resume -------------------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """Copies of every changing array, and the luck."""
+        return {**{name: getattr(self, name).copy() for name in self.memory}, "luck": self.luck.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `get_state` was called."""
+        for name in self.memory:
+            now, saved = getattr(self, name), np.asarray(state[name])
+            if now.shape != saved.shape:
+                raise ShapeMismatch(
+                    f"The saved {name!r} has shape {list(saved.shape)}, this world's {list(now.shape)}. "
+                    "Load the state into a world made with the same settings and number of slots."
+                )
+            setattr(self, name, saved.astype(now.dtype))
+        self.luck.set_state(state["luck"])
+
+
+def load_task(target: str | type[LifetimeTask]) -> type[LifetimeTask]:
+    """The class of rules named "module:class"."""
+    if not isinstance(target, str):
+        return target
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def settings_of(task: type[LifetimeTask], split: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """All settings of the rules: the class's defaults, what the split changes, then what was asked for."""
+    parameters = inspect.signature(task).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    changed = task.ood if check_split(split) == "test-ood" else {}
+    return {**defaults, **changed, **{name: value for name, value in settings.items() if name in defaults}}
+
+
+def make_task(target: str | type[LifetimeTask], slots: int, split: str, settings: dict[str, Any]) -> LifetimeTask:
+    """The rules for `slots` lifetimes side by side. Unknown settings are answered with the known ones."""
+    task = load_task(target)
+    known = settings_of(task, split, settings)
+    for name in settings:
+        if name not in known:
+            raise unknown_name(f"setting of {task.__name__}", name, known)
+    return task(slots, **known)
+
+
+def check_actions(actions: ArrayLike, space: spaces.Space, slots: int, clips: bool = True) -> NDArray:
+    """Actions of all slots as an array [N, ...], or an error that says what is wrong with them.
+
+    Box: float64, finite; Discrete: int64, among the space's values. Finite numbers outside a Box are let through when
+    the world `clips` them by a rule of its own.
+    """
+    if isinstance(space, spaces.Box):
+        array = np.asarray(actions, np.float64)
+        if array.shape != (slots, *space.shape):
+            raise _wrong_shape(array.shape, (slots, *space.shape))
+        if np.count_nonzero(np.isfinite(array)) != array.size:
+            bad = np.flatnonzero(~np.isfinite(array).reshape(slots, -1).all(axis=1))[0]
+            raise BadValue(
+                f"The action of slot {bad} is {array[bad].tolist()}; every number must be finite. "
+                "Look for NaN in the agent: a diverged network is the usual cause."
+            )
+        if not clips and not (np.all(array >= space.low) and np.all(array <= space.high)):
+            raise BadValue(
+                f"An action lies between {array.min():g} and {array.max():g}, the action space is {space}. "
+                "Clip it: np.clip(action, space.low, space.high)."
+            )
+        return array
+    array = np.asarray(actions)
+    if array.shape != (slots,):
+        raise _wrong_shape(array.shape, (slots,))
+    if array.dtype.kind not in "iu" or np.any(array < space.start) or np.any(array >= space.start + space.n):
+        raise BadValue(
+            f"The actions {array.tolist()[:8]} are not all in {space}. "
+            f"Give whole numbers from {space.start} to {space.start + space.n - 1}."
+        )
+    return array.astype(np.int64)
+
+
+def _wrong_shape(found: tuple[int, ...], wanted: tuple[int, ...]) -> ShapeMismatch:
+    one, many = list(wanted[1:]), list(wanted)
+    return ShapeMismatch(
+        f"The actions have shape {list(found)}, the world plays {wanted[0]} lifetime(s) and wants {many}. "
+        f"Give one action of shape {one} per lifetime."
+    )
