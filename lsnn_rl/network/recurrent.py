@@ -1,0 +1,245 @@
+"""Recurrent networks around any cell, with one way to run them: acting is the same call as learning, with T = 1."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from lsnn_rl import units
+from lsnn_rl.errors import BadValue
+from lsnn_rl.network import synapses
+from lsnn_rl.network.checks import check_input, check_starts
+from lsnn_rl.network.populations import Populations
+from lsnn_rl.network.readout import follow, leak
+from lsnn_rl.neurons import Cell
+from lsnn_rl.state import State, check_rows, reset_where
+
+
+class Output(NamedTuple):
+    """What a run yields."""
+
+    readout: Tensor  # [T, N, R], after the last substep of each step
+    counts: (
+        Tensor | None
+    )  # [N, H], spikes of each unit over all T * K simulation steps; None if the cell does not spike
+    spikes: Tensor | None  # [T, K, N, H], only when asked for
+
+
+class Weights(NamedTuple):
+    """Weights as they act: masked, and without self-connections among spiking cells."""
+
+    w_in: Tensor  # [G * H, I]
+    w_rec: Tensor  # [G * H, H]
+    w_out: Tensor  # [R, H]
+
+
+class RecurrentNetwork(nn.Module):
+    """Units of one cell type, all connected to all, with `inputs` lines in and `readouts` leaky units out.
+
+        I(t) = W_in x(t) + W_rec z(t)        a spike reaches the membrane of the next step
+        y(t+1) = kappa y(t) + (1 - kappa) W_out z(t+1)
+
+    With delays, synapse by synapse: I(t) = sum_d W_in,d x(t - d) + sum_d W_rec,d z(t + 1 - d), d = 0 .. D - 1 for the
+    inputs and 1 .. D between units, through one ring of D future currents.
+
+    Args:
+        cell: the dynamics of the H units.
+        inputs, readouts: I and R.
+        substeps: simulation steps K per input; each x(t) is presented K times, resets come before the first.
+        dt_ms: length of a simulation step.
+        tau_out_ms: time constant of the readouts, one number or R; 0 or None does not leak.
+        readout_bias: a constant per readout, added after the leak.
+        delay_ms: longest synaptic delay D; above one step every synapse draws its own, uniformly.
+        connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
+        dale: excitatory and inhibitory cells and inputs, as in lsnn_rl.network.initial.
+        excitatory: fraction of excitatory cells under Dale's law.
+        input_gain, recurrent_gain, readout_gain: factors on the first weights.
+        noise: first standard deviation (volts) of a current noise per cell, trained; 0 for none. See `run`.
+        populations: labels of the units; by default regular cells only.
+        generator: source of weights, masks and delays.
+    Parameters: w_in [G * H, I], w_rec [G * H, H], w_out [R, H]; bias_in and bias_rec [G * H] for gated cells.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        inputs: int,
+        readouts: int,
+        *,
+        substeps: int = 1,
+        dt_ms: float = 1.0,
+        tau_out_ms: float | Sequence[float] | Tensor | None = 0.0,
+        readout_bias: bool = True,
+        delay_ms: float = 1.0,
+        connectivity: float = 1.0,
+        dale: bool = False,
+        excitatory: float = 0.75,
+        input_gain: float = 1.0,
+        recurrent_gain: float = 1.0,
+        readout_gain: float = 1.0,
+        noise: float = 0.0,
+        populations: Populations | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        for name, number in (("inputs", inputs), ("readouts", readouts), ("substeps", substeps)):
+            if number < 1:
+                raise BadValue(f"A network with {name} = {number} computes nothing. Give at least 1.")
+        self.cell, self.inputs, self.size, self.readouts = cell, inputs, cell.size, readouts
+        self.substeps, self.dt_ms = substeps, dt_ms
+        self.spiking = cell.spiking
+        self.delays = max(1, units.steps(delay_ms, dt_ms, "delay_ms"))
+        if not self.spiking and (dale or noise or self.delays > 1):
+            raise BadValue(
+                f"dale, noise and delay_ms belong to spiking cells, and {type(cell).__name__} does not spike. "
+                "Leave them out, or take cell='lsnn'."
+            )
+        self.populations = populations or Populations(regular=self.size, adaptive=0)
+        self.backend = "auto"
+
+        shapes = {"in": (cell.currents * self.size, inputs), "rec": (cell.currents * self.size, self.size)}
+        shapes["out"] = (readouts, self.size)
+        for end, shape in shapes.items():
+            setattr(self, f"w_{end}", nn.Parameter(torch.empty(shape)))
+            self.register_buffer(f"mask_{end}", synapses.draw_mask(*shape, connectivity, generator))
+        for end in ("in", "rec"):
+            bias = None if self.spiking else nn.Parameter(torch.empty(cell.currents * self.size))
+            self.register_parameter(f"bias_{end}", bias)
+        self.bias_out = nn.Parameter(torch.zeros(readouts)) if readout_bias else None
+        self.noise_std = nn.Parameter(torch.full((self.size,), float(noise))) if noise else None
+        self.register_buffer("no_self", 1 - torch.eye(self.size) if self.spiking else None, persistent=False)
+        self.register_buffer("kappa", leak(tau_out_ms, readouts, dt_ms))
+        late = self.delays > 1
+        draw = synapses.draw_delays
+        self.register_buffer("delay_in", draw(*shapes["in"], 0, self.delays, generator) if late else None)
+        self.register_buffer("delay_rec", draw(*shapes["rec"], 1, self.delays, generator) if late else None)
+        self._initialise((input_gain, recurrent_gain, readout_gain), excitatory if dale else None, generator)
+
+    @torch.no_grad()
+    def _initialise(
+        self, gains: tuple[float, float, float], excitatory: float | None, generator: torch.Generator | None
+    ) -> None:
+        """The one place where first weights come from."""
+        size = self.size
+        if excitatory is not None:
+            from lsnn_rl.network import initial
+
+            initial.dale_weights(self, gains, excitatory, generator)
+            return
+        if self.spiking:
+            self.w_in.copy_(synapses.gaussian(*self.w_in.shape, gains[0], generator))
+            self.w_rec.copy_(synapses.gaussian(*self.w_rec.shape, gains[1], generator))
+        else:
+            for gain, weight, bias in zip(
+                gains[:2], (self.w_in, self.w_rec), (self.bias_in, self.bias_rec), strict=True
+            ):
+                weight.copy_(synapses.uniform(*weight.shape, gain * size**-0.5, generator))
+                bias.copy_(synapses.uniform(1, len(bias), size**-0.5, generator)[0])
+        self.w_out.copy_(synapses.glorot(*self.w_out.shape, gains[2], generator))
+
+    def weights(self) -> Weights:
+        """The weights as they act; gradients reach the parameters through masks."""
+        pairs = ((self.w_in, self.mask_in), (self.w_rec, self.mask_rec), (self.w_out, self.mask_out))
+        acting = [w if mask is None else w * mask for w, mask in pairs]
+        if self.no_self is not None:
+            acting[1] = acting[1] * self.no_self
+        return Weights(*acting)
+
+    def initial_state(self, n: int) -> State:
+        """Rest, all zeros: the cell's state, `readout` [N, R] if it leaks, `ring` [N, D, H] if there are delays."""
+        state = self.cell.initial_state(n, self.w_in.dtype, self.w_in.device)
+        if self.kappa is not None:
+            state["readout"] = self.w_in.new_zeros(n, self.readouts)
+        if self.delays > 1:
+            state["ring"] = self.w_in.new_zeros(n, self.delays, self.size)
+        return state
+
+    def run(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        starts: Tensor | None = None,
+        *,
+        counts: bool = True,
+        spikes: bool = False,
+        noise: Tensor | None = None,
+    ) -> tuple[Output, State]:
+        """Run over a sequence; one step is a sequence of length 1.
+
+        Args:
+            x: input lines, [T, N, I].
+            state: where to begin; rest if None.
+            starts: [T, N], nonzero where a lifetime begins, so that the row is reset before that step.
+            counts, spikes: what to return beside the readouts.
+            noise: standard normal samples [T, K, N, H]; times the trained `noise_std` they are added to the current.
+                Kept with a rollout they make learning see the very run that acted.
+        Returns: an Output and the state after the last step.
+        Raises: ShapeMismatch or BadValue if x, state, starts or noise do not fit.
+        """
+        check_input(self, x, noise)
+        n = x.shape[1]
+        if state is None:
+            state = self.initial_state(n)
+        check_rows(state, n)
+        if starts is not None:
+            starts = check_starts(starts, x)
+        with parametrize.cached():  # trained constants are computed once per run, not once per step
+            output, state = self._law(x, state, starts, counts and self.spiking, spikes and self.spiking, noise)
+        if self.bias_out is not None:
+            output = output._replace(readout=output.readout + self.bias_out)
+        return output, state
+
+    def _law(
+        self, x: Tensor, state: State, starts: Tensor | None, counts: bool, spikes: bool, noise: Tensor | None
+    ) -> tuple[Output, State]:
+        """The readable reference, on any device and in any precision; faster ways are judged against it."""
+        weights = self.weights()
+        if self.delays > 1:
+            w_in = synapses.spread(weights.w_in, self.delay_in, self.delays)
+            w_rec = synapses.spread(weights.w_rec, self.delay_rec - 1, self.delays)
+            weights = weights._replace(w_in=w_in, w_rec=w_rec)
+        resets = starts.any(dim=1).tolist() if starts is not None else [False] * len(x)
+        readouts, emitted, total = [], [], 0
+
+        for t, line in enumerate(x.unbind(0)):
+            if resets[t]:
+                state = reset_where(state, starts[t])
+            drive = F.linear(line, weights.w_in, self.bias_in)
+            for k in range(self.substeps):
+                jitter = None if noise is None else self.noise_std * noise[t, k]
+                output, state = self._step(drive, jitter, state, weights)
+                if counts:
+                    total = total + output
+                if spikes:
+                    emitted.append(output)
+            readouts.append(state["readout"] if self.kappa is not None else F.linear(output, weights.w_out))
+
+        shape = (len(x), self.substeps, x.shape[1], self.size)
+        asked = torch.stack(emitted).view(shape) if spikes else None
+        return Output(torch.stack(readouts), total if counts else None, asked), state
+
+    def _step(self, drive: Tensor, jitter: Tensor | None, state: State, weights: Weights) -> tuple[Tensor, State]:
+        """One simulation step: currents, cell, readout."""
+        recurrent = F.linear(state[self.cell.output], weights.w_rec, self.bias_rec)
+        if self.delays > 1:
+            future = (drive + recurrent).view(-1, self.delays, self.size)
+            drive, ring = synapses.shift(state["ring"] + future)
+            recurrent = torch.zeros_like(drive)
+        if jitter is not None:
+            drive = drive + jitter
+
+        output, new = self.cell.step(drive, recurrent, state)
+        if self.kappa is not None:
+            new["readout"] = follow(state["readout"], F.linear(output, weights.w_out), self.kappa)
+        if self.delays > 1:
+            new["ring"] = ring
+        return output, new
+
+    def extra_repr(self) -> str:
+        return f"inputs={self.inputs}, size={self.size}, readouts={self.readouts}, substeps={self.substeps}"
+
+    def forward(self, *args: Any, **options: Any) -> tuple[Output, State]:
+        return self.run(*args, **options)
