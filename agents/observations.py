@@ -1,0 +1,145 @@
+"""Which spaces a policy can serve, and what an observation must look like; every refusal says what to do instead."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space
+from torch import Tensor
+
+from lsnn_rl.errors import BadValue, ShapeMismatch
+
+_OBSERVATIONS = "Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of these"
+_ACTIONS = "Box, Discrete, MultiDiscrete or MultiBinary"
+
+
+def check_spaces(observations: spaces.Space, actions: spaces.Space, images: bool = False) -> None:
+    """Refuse at construction what could only fail later. `images`: the user brought a features extractor for them.
+
+    Raises: BadValue.
+    """
+    if isinstance(observations, spaces.Dict):
+        for key, part in observations.items():
+            _check_observation_space(part, f"Entry {key!r} of the observation space", images)
+    else:
+        _check_observation_space(observations, "The observation space", images)
+    if not isinstance(actions, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        raise BadValue(f"The action space is {actions}. A policy can act in {_ACTIONS}: wrap the environment.")
+    _check_counting(actions, "The action space", "TransformAction")
+
+
+def flat_box(space: spaces.Space) -> spaces.Box:
+    """The space of a flattened observation as SB3 preprocesses it: Box entries as they are, choices one-hot.
+
+    >>> flat_box(spaces.Dict(a=spaces.Box(-2, 2, (1,)), b=spaces.Discrete(2))).high.tolist()
+    [2.0, 1.0, 1.0]
+    """
+    if isinstance(space, spaces.Dict):
+        parts = [flat_box(part) for part in space.values()]
+        return spaces.Box(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]))
+    if isinstance(space, spaces.Box):
+        return spaces.Box(space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel())
+    return spaces.Box(0.0, 1.0, (spaces.flatdim(space),))
+
+
+def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int = 1) -> Tensor | dict[str, Tensor]:
+    """An observation with `axes` leading axes ([N] or [T, N]) as a tensor (a dict of tensors for a Dict), shapes checked.
+
+    Raises: ShapeMismatch.
+    """
+    if isinstance(space, spaces.Dict):
+        if not isinstance(observation, Mapping) or set(observation) != set(space):
+            raise ShapeMismatch(
+                f"The observation space is a Dict of {sorted(space)}, the observation {_describe(observation)}. "
+                "Pass a dict with exactly these entries."
+            )
+        return {key: to_tensor(observation[key], part, device, axes) for key, part in space.items()}
+    tensor = torch.as_tensor(observation, device=device)
+    if tensor.shape[axes:] != space.shape or tensor.dim() != axes + len(space.shape):
+        if isinstance(space, spaces.Discrete) and tensor.shape[axes:] == (1,):  # upstream's buffers keep the axis
+            return tensor.squeeze(-1)
+        lead = ", ".join(["T", "N"][-axes:])
+        raise ShapeMismatch(
+            f"The observation has shape {tuple(tensor.shape)}, the space {space.shape}. "
+            f"Pass an array of shape ({', '.join([lead, *map(str, space.shape)])}{',' if not space.shape and axes == 1 else ''})."
+        )
+    return tensor
+
+
+def check_finite(observation: Tensor | dict[str, Tensor], space: spaces.Space) -> None:
+    """Refuse NaN, infinity and choices that do not exist. `observation` [N, ...] as `to_tensor` returns it.
+
+    Raises: BadValue.
+    """
+    if isinstance(observation, dict):
+        for key, value in observation.items():
+            check_finite(value, space[key])
+    elif observation.is_floating_point():
+        # The sum is finite only if all terms are (or overflow, then the slow look decides): one pass, one number.
+        if not np.isfinite(observation.sum().item()) and not (good := observation.isfinite()).all():
+            row, *index = (~good).nonzero()[0].tolist()
+            raise BadValue(
+                f"The observation of environment {row} is {observation[row][tuple(index)].item()} at index {tuple(index)}. "
+                "Observations must be finite: look at the environment's step() and reset(), or at a normaliser's statistics."
+            )
+    elif isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
+        choices = space.n if isinstance(space, spaces.Discrete) else torch.as_tensor(space.nvec, device=observation.device)
+        if ((observation < 0) | (observation >= choices)).any():
+            raise BadValue(
+                f"The observation {observation.tolist()} holds a choice that {space} does not have. "
+                "Pass integers from 0 up to, not including, the number of choices."
+            )
+
+
+def check_given(observation: Any, space: spaces.Space) -> None:
+    """Check what a user hands to `predict`: one observation or a batch of them, finite.
+
+    Raises: ShapeMismatch, BadValue.
+    """
+    if isinstance(observation, tuple) and len(observation) == 2 and isinstance(observation[1], dict):
+        raise BadValue(
+            "predict() was given the pair (observation, info). Gymnasium's reset() returns both: write `obs, info = env.reset()`."
+        )
+    if isinstance(space, spaces.Dict):
+        if not isinstance(observation, Mapping) or set(observation) != set(space):
+            to_tensor(observation, space, torch.device("cpu"))  # raises
+        for key, part in space.items():
+            check_given(observation[key], part)
+        return
+    if is_image_space(space):
+        return  # SB3 also takes images with their channels last
+    array = np.asarray(observation)
+    if array.shape != space.shape and (array.ndim != len(space.shape) + 1 or array.shape[1:] != space.shape):
+        raise ShapeMismatch(
+            f"The observation has shape {array.shape}, the space {space.shape}. "
+            f"Pass one observation of shape {space.shape} or a batch of shape {_batch(space)}."
+        )
+    check_finite(torch.as_tensor(array).reshape(-1, *space.shape), space)
+
+
+def _check_observation_space(space: spaces.Space, where: str, images: bool) -> None:
+    if not isinstance(space, (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)):
+        raise BadValue(f"{where} is {space}. A policy can read {_OBSERVATIONS}: wrap the environment.")
+    _check_counting(space, where, "TransformObservation")
+    if is_image_space(space) and not images:
+        raise BadValue(
+            f"{where} is an image of shape {space.shape}, which the encoders do not read. Pass features_extractor_class "
+            "(stable_baselines3.common.torch_layers.NatureCNN, say), or wrap the environment so that it gives numbers."
+        )
+
+
+def _check_counting(space: spaces.Space, where: str, wrapper: str) -> None:
+    if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start != 0):
+        raise BadValue(f"{where} is {space}, counting from {space.start}. Count from 0: use gymnasium.wrappers.{wrapper}.")
+    if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) != 1:
+        raise BadValue(f"{where} is {space} with {len(space.shape)} axes. Give it one axis: use gymnasium.wrappers.{wrapper}.")
+
+
+def _describe(observation: Any) -> str:
+    return f"a dict of {sorted(observation)}" if isinstance(observation, Mapping) else f"a {type(observation).__name__}"
+
+
+def _batch(space: spaces.Space) -> str:
+    return f"({', '.join(['N', *map(str, space.shape)])}{',' if not space.shape else ''})"
