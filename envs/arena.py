@@ -105,6 +105,9 @@ class Arena(LifetimeTask):
         self.teleport_at_once = teleport == "same_step"
         self.radius, self.goal_radius, self.ring, self.speed = radius, goal_radius, ring, speed
         self.wall_reward = wall_reward
+        # Arrays of no dimension: with few slots, numpy takes longer to convert a Python number than to compute with it.
+        self._one, self._speed = np.array(1.0), np.array(speed)
+        self._wall_at, self._goal_at = np.array((radius * (1.0 + _ON_BORDER)) ** 2), np.array(goal_radius**2)
 
         self.place = np.zeros((slots, 2))  # where the agent is
         self.goal = np.zeros((slots, 2))  # centre of the goal disc
@@ -147,25 +150,22 @@ class Arena(LifetimeTask):
             if not self.teleport_at_once:
                 self.place[rows] = self._somewhere(rows)
 
-        squares = actions * actions
-        length = np.sqrt(squares[:, 0] + squares[:, 1])
-        self.action = actions / np.maximum(length, 1.0)[:, None]
-        move = self.speed * self.action
+        length = _squared(actions)
+        if np.count_nonzero(length > self._one):
+            actions = actions / np.sqrt(np.maximum(length, self._one))[:, None]
+        move = actions * self._speed
         there = self.place + move
-        squares = there * there
-        self.wall = squares[:, 0] + squares[:, 1] > (self.radius * (1.0 + _ON_BORDER)) ** 2
-        met_wall = np.count_nonzero(self.wall)
+        wall = _squared(there) > self._wall_at
+        met_wall = np.count_nonzero(wall)
         if met_wall:
-            rows = np.flatnonzero(self.wall)
+            rows = np.flatnonzero(wall)
             there[rows] = self._border(self.place[rows], move[rows])
-        self.place = there
+        self.action, self.place, self.wall = actions, there, wall
 
-        squares = there - self.goal
-        squares *= squares
-        self.success = squares[:, 0] + squares[:, 1] <= self.goal_radius**2
+        self.success = _squared(there - self.goal) <= self._goal_at
         reward = self.success.astype(np.float64)
         if met_wall:
-            reward += self.wall_reward * self.wall
+            reward += self.wall_reward * wall
         if np.count_nonzero(self.success):
             rows = np.flatnonzero(self.success)
             first = rows[self.first_find[rows] < 0]
@@ -191,8 +191,8 @@ class Arena(LifetimeTask):
     def _border(self, start: Floats, move: Floats) -> Floats:
         """Where moves that would leave the arena meet its border: the root t in [0, 1] of |start + t move| = radius."""
         along = (start * move).sum(axis=1)
-        length = (move * move).sum(axis=1)
-        inside = np.maximum(self.radius**2 - (start * start).sum(axis=1), 0.0)
+        length = _squared(move)
+        inside = np.maximum(self.radius**2 - _squared(start), 0.0)
         t = (np.sqrt(along * along + length * inside) - along) / length
         return start + np.clip(t, 0.0, 1.0)[:, None] * move
 
@@ -210,8 +210,8 @@ class Arena(LifetimeTask):
         """
         start = self.place if self.teleport_at_once else np.where(self.success[:, None], 0.0, self.place)
         way = (self.goal - start) / self.speed
-        length = np.sqrt((way * way).sum(axis=1))
-        return (way / np.maximum(length, 1.0)[:, None]).astype(np.float32)
+        length = np.sqrt(np.maximum(_squared(way), 1.0))
+        return (way / length[:, None]).astype(np.float32)
 
     def answer(self) -> dict[str, NDArray]:
         return {"goal": self.goal.copy()}
@@ -229,6 +229,12 @@ class Arena(LifetimeTask):
         from lsnn_rl.envs.arena_view import draw_arena  # only whoever draws needs it
 
         draw_arena(canvas, self, slot, history, references)
+
+
+def _squared(vectors: Floats) -> Floats:
+    """Squared length of each row, [n]. Products and sums only: the same bits for any n and on any machine."""
+    squares = vectors * vectors
+    return squares[:, 0] + squares[:, 1]
 
 
 def _direction(part: Floats) -> Floats:

@@ -125,7 +125,7 @@ class LifetimeEnv(_Face, gym.Env):
             )
         task = self.task
         reward = task.step(check_actions(np.asarray(action)[None], self.action_space, 1, task.clips))
-        task.age += 1
+        task.tick()
         self.ended = bool(task.age[0] >= task.steps)
         info = self._info()
         if self.ended:
@@ -296,7 +296,7 @@ class LifetimeVectorEnv(_Face, VectorEnv):
             task.luck.held = over
             reward = task.step(check_actions(actions, self.single_action_space, self.num_envs, task.clips))
             task.luck.held = None
-            task.age += 1
+            task.tick()
         if over is not None:
             self._restart(np.flatnonzero(over))
             reward[over] = 0.0

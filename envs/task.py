@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.intp]  # slot numbers
 Floats = NDArray[np.float64]
+_ONE = np.array(1)
 
 
 class LifetimeTask:
@@ -34,7 +35,7 @@ class LifetimeTask:
     `memory`, and takes all randomness from `self.luck`. No slot may look at another one, and no per-slot Python loop
     belongs in `step` or `observe`.
 
-    The face calls `begin(rows)`, then `step(actions)` over and over; after each step it adds 1 to `age`, and it begins
+    The face calls `begin(rows)`, then `step(actions)` over and over; after each step it calls `tick()`, and it begins
     a new lifetime where `age` has reached `steps`. In Gymnasium's NEXT_STEP mode a slot whose lifetime is over may be
     stepped once more, without luck being used up, and what comes out is thrown away.
     """
@@ -72,6 +73,10 @@ class LifetimeTask:
     def observe(self) -> NDArray:
         """What every slot sees now, [N, ...], a fresh array of the observation space's dtype."""
         raise NotImplementedError(f"{type(self).__name__} has no observe(). Write it as in lsnn_rl.envs.arena.")
+
+    def tick(self) -> None:
+        """One step has been done: every lifetime is a step older."""
+        np.add(self.age, _ONE, out=self.age)
 
     def next_trial(self, rows: Rows) -> None:
         """Count a new trial in `rows`, beginning with the step about to be done."""
@@ -162,7 +167,7 @@ def check_actions(actions: ArrayLike, space: spaces.Space, slots: int, clips: bo
     the world `clips` them by a rule of its own.
     """
     if isinstance(space, spaces.Box):
-        array = np.asarray(actions, np.float64)
+        array = np.array(actions, np.float64)  # a copy, so that the world may keep it
         if array.shape != (slots, *space.shape):
             raise _wrong_shape(array.shape, (slots, *space.shape))
         if np.count_nonzero(np.isfinite(array)) != array.size:
