@@ -62,7 +62,9 @@ class LSNN(RecurrentNetwork):
         if regular < 0 or adaptive < 0 or size == 0:
             raise BadValue(f"{regular} regular and {adaptive} adaptive cells make no network. Give at least one cell.")
         kind = ALIF if adaptive else LIF
-        cell_options, options = split("LSNN", options, kind, RecurrentNetwork, also=set(signature(LSNN).parameters) - {"options"})
+        cell_options, options = split(
+            "LSNN", options, kind, RecurrentNetwork, also=set(signature(LSNN).parameters) - {"options"}
+        )
         constants = {
             "tau_mem_ms": tau_mem_ms, "thr": thr, "refractory_ms": refractory_ms, "dampening": dampening,
             "dt_ms": dt_ms, "timing": timing, "generator": generator,

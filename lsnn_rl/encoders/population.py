@@ -1,0 +1,126 @@
+"""Population coding: each bounded number by Gaussian tuning curves, each flag by a group of lines.
+
+line_i = gain exp(-(x - centre_i)^2 / (2 sigma^2)), 0 beyond `cut` sigma
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from lsnn_rl import units
+from lsnn_rl.encoders.base import Encoder, PerDimension, bounded, per_dimension
+from lsnn_rl.errors import BadValue
+
+FLAG_VALUE = 2.0  # what a raised flag puts on each of its lines: a whole group must be heard over many curves
+
+
+class Population(Encoder):
+    """Tuning curves for numbers, groups of lines for flags, and a constant line.
+
+    Args:
+        observation_space: a number with bounds 0 and 1 counts as a flag, as do one-hot choices.
+        curves: tuning curves per number: one count, F counts, or {index: count}. Centres span the bounds.
+        width: sigma in units of (high - low) / curves, likewise.
+        cut: beyond that many sigma a line is exactly 0 (sparse input is what the fast kernel lives on).
+        lines: lines per flag, all with the flag's value times 2.
+        flags: indices of the flags, instead of the rule above.
+        gain: factor on the lines of a number, likewise: {4: 6} makes number 4 six times as loud.
+        bounds: for numbers without bounds: x is squashed by tanh(x / bounds), one scale or F. Without it they are refused.
+        bias: whether a last line is always 1.
+        poisson: draw spikes (0 or 1) instead of returning values; a line of value 1 fires at `rate_max_hz`. Randomness
+            comes from torch's global generator, and what was returned must be kept with a rollout.
+    Source: Bellec et al. 2018 (40 curves an axis, 500 Hz, sigma 0.07); the analogue form and the defaults are ours.
+
+    >>> encoder = Population(spaces.Box(np.float32([-1, 0]), np.float32([1, 1])), curves=5, lines=2)
+    >>> [round(v, 2) for v in encoder(torch.tensor([0.0, 1.0])).tolist()]
+    [0.0, 0.46, 1.0, 0.46, 0.0, 2.0, 2.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        *,
+        curves: PerDimension = 24,
+        width: PerDimension = 1.0,
+        cut: float = 2.5,
+        lines: PerDimension = 8,
+        flags: Sequence[int] | None = None,
+        gain: PerDimension = 1.0,
+        bounds: float | Sequence[float] | Mapping[int, float] | None = None,
+        bias: bool = True,
+        poisson: bool = False,
+        rate_max_hz: float = 500.0,
+        dt_ms: float = 1.0,
+    ) -> None:
+        super().__init__(observation_space)
+        if cut <= 0:
+            raise BadValue(f"cut = {cut} leaves no tuning curve. Give a number of sigmas, such as 2.5.")
+        self.cut, self.bias, self.stochastic = cut, bias, poisson
+        self.probability = units.per_step(rate_max_hz, dt_ms) if poisson else None
+        low, high, scale = self._ranges(bounds)
+        f = self.features
+        is_flag = (low == 0) & (high == 1) if flags is None else np.isin(np.arange(f), list(flags))
+        counts = per_dimension("curves", curves, 24, f), per_dimension("lines", lines, 8, f)
+        widths, gains = per_dimension("width", width, 1.0, f), per_dimension("gain", gain, 1.0, f)
+
+        curve, flag = [], []  # one entry per line: index of its number, then what it needs to know
+        for i in range(f):
+            n = int(counts[1 if is_flag[i] else 0][i])
+            if n < 1 or widths[i] <= 0:
+                raise BadValue(
+                    f"Number {i} gets {n} lines of width {widths[i]}. Give at least 1 line and a positive width."
+                )
+            if is_flag[i]:
+                flag += [(i, FLAG_VALUE * gains[i])] * n
+            else:
+                sigma = widths[i] * (high[i] - low[i]) / n
+                curve += [(i, centre, 1 / sigma, gains[i]) for centre in np.linspace(low[i], high[i], n)]
+        self._columns("curve", ("index", "centre", "sharpness", "gain"), curve)
+        self._columns("flag", ("index", "gain"), flag)
+        self.register_buffer("scale", scale)
+        self.register_buffer("low", torch.tensor(low))
+        self.register_buffer("high", torch.tensor(high))
+        self.size = len(curve) + len(flag) + bias
+        self.bias_line = self.size - 1 if bias else None
+
+    def _ranges(self, bounds: float | Sequence[float] | Mapping[int, float] | None) -> tuple:
+        """Lowest and highest value of each number after squashing, and the scale of the squash (None: nothing to do)."""
+        low, high = self.box.low.copy(), self.box.high.copy()
+        free = ~bounded(self.box)
+        if not free.any():
+            return low, high, None
+        if bounds is None:
+            raise BadValue(
+                f"Numbers {np.flatnonzero(free).tolist()} of the observation have no bounds, so no tuning curves can span "
+                "them. Pass bounds=1.0 (their usual size; tanh(x / bounds) is encoded), or take the encoder 'current'."
+            )
+        scales = np.asarray(per_dimension("bounds", bounds, 1.0, self.features), dtype=np.float32)
+        if (scales <= 0).any():
+            raise BadValue(
+                f"bounds = {bounds} holds a number that is not positive. Give the usual size of the observation."
+            )
+        low[free], high[free] = -1.0, 1.0
+        return low, high, torch.tensor(np.where(free, scales, np.inf))
+
+    def _columns(self, prefix: str, names: Sequence[str], rows: list[tuple]) -> None:
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        for name, column in zip(names, columns, strict=True):
+            dtype = torch.long if name == "index" else torch.get_default_dtype()
+            self.register_buffer(f"{prefix}_{name}", torch.tensor(column, dtype=dtype))
+
+    def encode(self, obs: Tensor) -> Tensor:
+        obs = obs.to(self.low.dtype)
+        if self.scale is not None:
+            obs = torch.where(self.scale.isinf(), obs, torch.tanh(obs / self.scale))
+        obs = torch.minimum(torch.maximum(obs, self.low), self.high)
+        distance = (obs[..., self.curve_index] - self.curve_centre) * self.curve_sharpness
+        curves = torch.exp(-0.5 * distance**2) * (distance.abs() < self.cut) * self.curve_gain
+        parts = [curves, obs[..., self.flag_index] * self.flag_gain]
+        if self.probability is not None:
+            parts = [(torch.rand_like(part) < part * self.probability).to(part) for part in parts]
+        if self.bias:
+            parts.append(obs.new_ones(*obs.shape[:-1], 1))
+        return torch.cat(parts, dim=-1)
