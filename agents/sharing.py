@@ -1,0 +1,259 @@
+"""Agents as folders that can be handed to anyone: weights as safetensors, the rest as readable JSON, and nothing to run.
+
+    agent.safetensors     the policy's weights and buffers
+    agent.json            policy class and keywords, spaces, world, normaliser, library versions, sha256 of the weights
+
+Stable-Baselines3's own `save` and `load` go on working beside it; those files contain pickles and are for oneself.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from safetensors.torch import load as read_weights
+from safetensors.torch import save as weights_to_bytes
+from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from torch import Tensor
+
+from lsnn_rl.agents.env_state import env_recipe, observation_moments
+from lsnn_rl.agents.plain import (
+    from_plain,
+    replace_file,
+    space_from_plain,
+    space_to_plain,
+    to_plain,
+    trusted_class,
+    versions,
+)
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
+from lsnn_rl.state import State
+
+WEIGHTS, CARD = "agent.safetensors", "agent.json"
+ZOO = Path(__file__).resolve().parent.parent / "zoo"
+FORMAT = 1
+
+
+class PolicyAgent:
+    """A trained policy that acts in a world: the Agent of `lsnn_rl.agents.contract`.
+
+    Args:
+        policy: with the three verbs of `lsnn_rl.agents.policies`.
+        env_id, env_kwargs: the world it was trained in, if known.
+        moments: mean and variance of the observations if training normalised them; key "" or a Dict's keys.
+        clip_obs: where normalised observations were cut.
+    """
+
+    def __init__(
+        self,
+        policy: Any,
+        env_id: str | None = None,
+        env_kwargs: Mapping[str, Any] | None = None,
+        moments: Mapping[str, Mapping[str, Any]] | None = None,
+        clip_obs: float = 10.0,
+        name: str = "agent",
+    ) -> None:
+        self.policy, self.env_id, self.env_kwargs, self.name = policy, env_id, dict(env_kwargs or {}), name
+        self.moments, self.clip_obs = moments, clip_obs
+        policy.set_training_mode(False)
+
+    def initial_state(self, n: int) -> State:
+        """The state at rest for n lifetimes."""
+        return self.policy.initial_state(n)
+
+    def act(self, obs: Any, state: State, starts: Any, deterministic: bool = True) -> tuple[np.ndarray, State]:
+        """Actions [N, ...] that the world accepts (clipped or unscaled), and the state after the step."""
+        starts = torch.as_tensor(np.asarray(starts), device=self.policy.device)
+        with torch.no_grad():
+            actions, _, _, state = self.policy.act(self._normalized(obs), state, starts, deterministic=deterministic)
+        actions = actions.cpu().numpy()
+        space = self.policy.action_space
+        if isinstance(space, spaces.Box):
+            squashed = self.policy.squash_output
+            actions = self.policy.unscale_action(actions) if squashed else np.clip(actions, space.low, space.high)
+        return actions, state
+
+    def _normalized(self, obs: Any) -> Any:
+        if self.moments is None:
+            return obs
+        if isinstance(obs, Mapping):
+            return {key: self._scale(value, self.moments.get(key)) for key, value in obs.items()}
+        return self._scale(obs, self.moments[""])
+
+    def _scale(self, obs: np.ndarray, moments: Mapping[str, Any] | None) -> np.ndarray:
+        if moments is None:
+            return obs
+        scaled = (obs - np.asarray(moments["mean"])) / np.sqrt(np.asarray(moments["var"]) + 1e-8)
+        return np.clip(scaled, -self.clip_obs, self.clip_obs).astype(np.float32)
+
+
+def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **notes: Any) -> Path:
+    """Write a trained agent into `folder`; returns it.
+
+    Args:
+        model: a RecurrentPPO, or a policy alone (then `env_id` says its world).
+        notes: plain data to keep beside it, for example recipe=...
+    Raises: BadValue if a policy keyword is no data.
+    """
+    policy = getattr(model, "policy", model)
+    env = getattr(model, "env", None)
+    recipe = env_recipe(env) if env is not None else {}
+    # Shared or strided tensors are written out one by one: safetensors keeps no aliases.
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in policy.state_dict().items()}
+    content = weights_to_bytes(weights)
+    arrays: dict[str, np.ndarray] = {}
+    card = {
+        "format": FORMAT,
+        "policy_class": f"{type(policy).__module__}:{type(policy).__qualname__}",
+        "policy_kwargs": to_plain(_keywords(policy), arrays, "policy_kwargs"),
+        "observation_space": space_to_plain(policy.observation_space),
+        "action_space": space_to_plain(policy.action_space),
+        "env": {"id": env_id or recipe.get("id"), "kwargs": to_plain(recipe.get("kwargs", {}), arrays, "env kwargs")},
+        "normalize": _normalizer(env),
+        "notes": to_plain(notes, arrays, "notes"),
+        "versions": versions(),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    if arrays:
+        raise BadValue(
+            f"An agent's keywords are kept as readable JSON, and {', '.join(arrays)} holds an array. "
+            "Pass a list of numbers there: array.tolist()."
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / WEIGHTS, content)
+    replace_file(folder / CARD, (json.dumps(card, indent=2) + "\n").encode())
+    return folder
+
+
+def load_agent(
+    where: str | Path, policy_class: type[BasePolicy] | None = None, device: torch.device | str = "cpu"
+) -> PolicyAgent:
+    """The agent in a folder, a run folder, or of the zoo by name ("LSNNArena-v0/lsnn"). Runs no code from the files.
+
+    Args: policy_class: for a policy class of your own, which is never imported by a name in a file.
+    Raises: MissingFile, BrokenFile.
+    """
+    folder = find_agent(where)
+    card = _read_card(folder / CARD)
+    content = _read_weights(folder / WEIGHTS, card)
+    made = policy_class or trusted_class(card["policy_class"], (ActorCriticPolicy,))
+    try:
+        policy = made(
+            space_from_plain(card["observation_space"]),
+            space_from_plain(card["action_space"]),
+            _no_learning,
+            **from_plain(card["policy_kwargs"], {}),
+        )
+        policy.load_state_dict(content)
+    except (RuntimeError, TypeError, KeyError) as problem:
+        raise BrokenFile(
+            f"The agent in {folder} does not fit {card.get('policy_class')} of this version ({problem}). "
+            f"It was written with {card.get('versions')}: install those, or train it anew."
+        ) from problem
+    env, normalize = card.get("env") or {}, card.get("normalize") or {}
+    return PolicyAgent(
+        policy.to(device),
+        env.get("id"),
+        env.get("kwargs"),
+        normalize.get("moments"),
+        normalize.get("clip_obs", 10.0),
+        name=folder.name if folder.name != "agent" else folder.parent.name,
+    )
+
+
+def find_agent(where: str | Path) -> Path:
+    """The folder that holds the agent. Raises MissingFile, naming what the zoo has."""
+    for base in (Path(where), ZOO / where):
+        for folder in (base, base / "agent"):
+            if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
+                return folder
+    zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
+    raise MissingFile(
+        f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo has "
+        f"that name. Pass a folder written by save_agent, or one of: {', '.join(zoo) or 'none in the zoo'}."
+    )
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise MissingFile(
+            f"{path.parent} holds weights but no {path.name}. Copy the whole folder that save_agent wrote."
+        )
+    raw = path.read_bytes()
+    try:
+        card = json.loads(raw)
+        if not isinstance(card, dict) or "policy_class" not in card or "sha256" not in card:
+            raise ValueError("it does not describe an agent")
+    except ValueError as problem:  # JSON's and UTF-8's errors are ValueErrors
+        raise BrokenFile(
+            f"{path} cannot be read as an agent: {problem}. {_kind(raw)}Get the folder again."
+        ) from problem
+    if card.get("format") != FORMAT:
+        raise BrokenFile(
+            f"{path} has format {card.get('format')!r}, this version reads {FORMAT}. Install a newer lsnn-rl."
+        )
+    return card
+
+
+def _read_weights(path: Path, card: dict[str, Any]) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise MissingFile(
+            f"{path.parent} holds {CARD} but no {path.name}. Copy the whole folder that save_agent wrote."
+        )
+    raw = path.read_bytes()
+    if hashlib.sha256(raw).hexdigest() != card["sha256"]:
+        raise BrokenFile(
+            f"{path} does not fit the checksum in {CARD}: it was cut short or altered ({len(raw)} bytes). "
+            f"{_kind(raw)}Get the folder again."
+        )
+    try:
+        return read_weights(raw)
+    except Exception as problem:  # safetensors has its own error class per binding version
+        raise BrokenFile(
+            f"{path} is not a safetensors file ({problem}). {_kind(raw)}Get the folder again."
+        ) from problem
+
+
+def _kind(raw: bytes) -> str:
+    """A word about files that look like something else."""
+    if raw[:1] == b"\x80" or raw[:2] == b"PK":
+        return "It looks like a pickle or a torch archive, which could run code and is not opened. "
+    return ""
+
+
+def _keywords(policy: Any) -> dict[str, Any]:
+    """The policy's constructor keywords, where they differ from the defaults."""
+    defaults = {name: parameter.default for name, parameter in signature(type(policy).__init__).parameters.items()}
+    given = policy._get_constructor_parameters()
+    left_out = {"observation_space", "action_space", "lr_schedule"}
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in left_out and not (name in defaults and _same(value, defaults[name]))
+    }
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and value == default
+
+
+def _normalizer(env: Any) -> dict[str, Any] | None:
+    moments = observation_moments(env) if env is not None else None
+    if moments is None:
+        return None
+    plain = {
+        key: {"mean": np.asarray(m["mean"]).tolist(), "var": np.asarray(m["var"]).tolist()}
+        for key, m in moments.items()
+    }
+    return {"moments": plain, "clip_obs": float(env.clip_obs)}
+
+
+def _no_learning(progress_remaining: float) -> float:
+    """The schedule of an agent that is not trained any more."""
+    return 0.0
