@@ -28,7 +28,7 @@ class Population(Encoder):
         lines: lines per flag, all with the flag's value times 2.
         flags: indices of the flags, instead of the rule above.
         gain: factor on the lines of a number, likewise: {4: 6} makes number 4 six times as loud.
-        bounds: for numbers without bounds: x is squashed by tanh(x / bounds), one scale or F. Without it they are refused.
+        bounds: scale (one or F) of numbers without bounds, encoded as tanh(x / bounds); without it they are refused.
         bias: whether a last line is always 1.
         poisson: draw spikes (0 or 1) instead of returning values; a line of value 1 fires at `rate_max_hz`. Randomness
             comes from torch's global generator, and what was returned must be kept with a rollout.
@@ -87,15 +87,15 @@ class Population(Encoder):
         self.bias_line = self.size - 1 if bias else None
 
     def _ranges(self, bounds: float | Sequence[float] | Mapping[int, float] | None) -> tuple:
-        """Lowest and highest value of each number after squashing, and the scale of the squash (None: nothing to do)."""
+        """Lowest and highest of each number once squashed, and the scale of that (None: nothing to squash)."""
         low, high = self.box.low.copy(), self.box.high.copy()
         free = ~bounded(self.box)
         if not free.any():
             return low, high, None
         if bounds is None:
             raise BadValue(
-                f"Numbers {np.flatnonzero(free).tolist()} of the observation have no bounds, so no tuning curves can span "
-                "them. Pass bounds=1.0 (their usual size; tanh(x / bounds) is encoded), or take the encoder 'current'."
+                f"Numbers {np.flatnonzero(free).tolist()} of the observation have no bounds for tuning curves to span. "
+                "Pass bounds=1.0 (their usual size; tanh(x / bounds) is encoded), or take the encoder 'current'."
             )
         scales = np.asarray(per_dimension("bounds", bounds, 1.0, self.features), dtype=np.float32)
         if (scales <= 0).any():

@@ -12,8 +12,8 @@ class ThresholdCrossing(Encoder):
     """A pair of lines per grey threshold, spiking when the signal rises to it or falls below it.
 
     With thresholds 0 .. 1 (`thresholds` of them, evenly spaced) and signal y: line 2k spikes where y rises from below
-    threshold k, line 2k + 1 where it falls below it; the line of threshold 1 spikes wherever y = 1. The last line is the
-    cue, which spikes at every step after the signal has ended. The pair of threshold 0 can never spike.
+    threshold k, line 2k + 1 where it falls below it; the line of threshold 1 spikes wherever y = 1. The last line is
+    the cue, which spikes at every step after the signal has ended. The pair of threshold 0 can never spike.
 
     Args:
         observation_space: one number between 0 and 1.

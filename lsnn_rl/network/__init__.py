@@ -32,8 +32,7 @@ def build_network(cell: str, inputs: int, readouts: int, **options: Any) -> Recu
     options = {"tau_out_ms": 20.0 if kind.spiking else 0.0, **options}
     size = options.pop("size", 128)
     for_cell, for_network = split(cell, options, kind, RecurrentNetwork, also=["size"])
-    adaptive = size if cell == "alif" else 0
-    for_network.setdefault("populations", Populations(regular=size - adaptive, adaptive=adaptive))
+    for_network.setdefault("adaptive", size if cell == "alif" else 0)
     return RecurrentNetwork(kind(size, **for_cell), inputs, readouts, **for_network)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lsnn_rl.errors import BadValue
-from lsnn_rl.network.lsnn import inhibitory_cells
+from lsnn_rl.network.populations import inhibitory_cells
 
 if TYPE_CHECKING:
     from lsnn_rl.network.recurrent import RecurrentNetwork

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network.options import split
-from lsnn_rl.network.populations import Populations
 from lsnn_rl.network.recurrent import RecurrentNetwork
 from lsnn_rl.neurons.alif import ALIF
 from lsnn_rl.neurons.constants import Constant, draw
@@ -62,32 +61,37 @@ class LSNN(RecurrentNetwork):
         if regular < 0 or adaptive < 0 or size == 0:
             raise BadValue(f"{regular} regular and {adaptive} adaptive cells make no network. Give at least one cell.")
         kind = ALIF if adaptive else LIF
-        cell_options, options = split(
-            "LSNN", options, kind, RecurrentNetwork, also=set(signature(LSNN).parameters) - {"options"}
-        )
-        constants = {
-            "tau_mem_ms": tau_mem_ms, "thr": thr, "refractory_ms": refractory_ms, "dampening": dampening,
-            "dt_ms": dt_ms, "timing": timing, "generator": generator,
-        }  # fmt: skip
+        for_cell, for_network = split("LSNN", options, kind, RecurrentNetwork, also=set(signature(LSNN).parameters))
         if adaptive:
-            constants["beta"] = torch.zeros(size, dtype=torch.float64)
-            constants["beta"][regular:] = draw("beta", beta, adaptive, generator)
-            if regular and not isinstance(
-                tau_adapt_ms, (int, float)
-            ):  # a regular cell's trace is kept, and has no effect
+            silent = torch.zeros(regular, dtype=torch.float64)  # beta = 0 makes a cell regular
+            for_cell["beta"] = torch.cat([silent, draw("beta", beta, adaptive, generator)])
+            for_cell["tau_adapt_ms"] = tau_adapt_ms
+            if regular and not isinstance(tau_adapt_ms, (int, float)):
                 tau = draw("tau_adapt_ms", tau_adapt_ms, adaptive, generator)
-                tau_adapt_ms = torch.cat([tau[:1].expand(regular), tau])
-            constants["tau_adapt_ms"] = tau_adapt_ms
-        cell = kind(size, **constants, **cell_options)
+                for_cell["tau_adapt_ms"] = torch.cat([tau[:1].expand(regular), tau])  # a trace without effect
+        cell = kind(
+            size,
+            tau_mem_ms=tau_mem_ms,
+            thr=thr,
+            refractory_ms=refractory_ms,
+            dampening=dampening,
+            dt_ms=dt_ms,
+            timing=timing,
+            generator=generator,
+            **for_cell,
+        )
         super().__init__(
-            cell, inputs, readouts, dt_ms=dt_ms, substeps=substeps, delay_ms=delay_ms, tau_out_ms=tau_out_ms,
-            connectivity=connectivity, dale=dale, excitatory=excitatory, generator=generator,
-            populations=Populations(regular, adaptive, inhibitory_cells(size, excitatory) if dale else None), **options,
-        )  # fmt: skip
-
-
-def inhibitory_cells(size: int, excitatory: float) -> int:
-    """How many of `size` cells are inhibitory, rounded as in the released code: 54 of 220 at 0.75."""
-    if not 0 < excitatory <= 1:
-        raise BadValue(f"excitatory = {excitatory} is no fraction of cells. Give a number in (0, 1], such as 0.75.")
-    return max(0, size - int(excitatory * size) - 1)
+            cell,
+            inputs,
+            readouts,
+            adaptive=adaptive,
+            delay_ms=delay_ms,
+            tau_out_ms=tau_out_ms,
+            connectivity=connectivity,
+            dale=dale,
+            excitatory=excitatory,
+            dt_ms=dt_ms,
+            substeps=substeps,
+            generator=generator,
+            **for_network,
+        )

@@ -23,7 +23,7 @@ def split(
     for_cell, for_network = accepted(cell), accepted(network)
     for option in options:
         if option not in for_cell | for_network:
-            raise unknown_name(f"option of {name}", option, for_cell | for_network | set(also))
+            raise unknown_name(f"option of {name}", option, (for_cell | for_network | set(also)) - {"options"})
     return (
         {key: value for key, value in options.items() if key in for_cell},
         {key: value for key, value in options.items() if key in for_network},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from lsnn_rl.errors import unknown_name
+from lsnn_rl.errors import BadValue, unknown_name
 
 
 class Populations(Mapping[str, slice]):
@@ -45,6 +45,13 @@ class Populations(Mapping[str, slice]):
 
     def __repr__(self) -> str:
         return "Populations(" + ", ".join(f"{part}={len(self._units[part])}" for part in self) + ")"
+
+
+def inhibitory_cells(size: int, excitatory: float) -> int:
+    """How many of `size` cells are inhibitory, rounded as in the released code: 54 of 220 at 0.75."""
+    if not 0 < excitatory <= 1:
+        raise BadValue(f"excitatory = {excitatory} is no fraction of cells. Give a number in (0, 1], such as 0.75.")
+    return max(0, size - int(excitatory * size) - 1)
 
 
 def _overlap(a: range, b: range) -> range:

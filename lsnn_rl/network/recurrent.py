@@ -1,6 +1,9 @@
 """Recurrent networks around any cell, with one way to run them: acting is the same call as learning, with T = 1."""
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
@@ -9,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from lsnn_rl import units
-from lsnn_rl.errors import BadValue
-from lsnn_rl.network import synapses
+from lsnn_rl.errors import BadValue, unknown_name
+from lsnn_rl.network import gated_sequence, synapses
 from lsnn_rl.network.checks import check_input, check_starts
-from lsnn_rl.network.populations import Populations
+from lsnn_rl.network.populations import Populations, inhibitory_cells
 from lsnn_rl.network.readout import follow, leak
 from lsnn_rl.neurons import Cell
 from lsnn_rl.state import State, check_rows, reset_where
@@ -34,6 +37,15 @@ class Weights(NamedTuple):
     w_in: Tensor  # [G * H, I]
     w_rec: Tensor  # [G * H, H]
     w_out: Tensor  # [R, H]
+
+
+@cache
+def fused_kernel() -> ModuleType | None:
+    """The fused CPU kernel, imported when first wanted; None where numba cannot be imported."""
+    try:
+        return import_module("lsnn_rl.kernels.cpu")
+    except ImportError:
+        return None
 
 
 class RecurrentNetwork(nn.Module):
@@ -58,7 +70,7 @@ class RecurrentNetwork(nn.Module):
         excitatory: fraction of excitatory cells under Dale's law.
         input_gain, recurrent_gain, readout_gain: factors on the first weights.
         noise: first standard deviation (volts) of a current noise per cell, trained; 0 for none. See `run`.
-        populations: labels of the units; by default regular cells only.
+        adaptive: how many of the cells, the last ones, are labelled adaptive in `populations`.
         generator: source of weights, masks and delays.
     Parameters: w_in [G * H, I], w_rec [G * H, H], w_out [R, H]; bias_in and bias_rec [G * H] for gated cells.
     """
@@ -81,7 +93,7 @@ class RecurrentNetwork(nn.Module):
         recurrent_gain: float = 1.0,
         readout_gain: float = 1.0,
         noise: float = 0.0,
-        populations: Populations | None = None,
+        adaptive: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -97,7 +109,8 @@ class RecurrentNetwork(nn.Module):
                 f"dale, noise and delay_ms belong to spiking cells, and {type(cell).__name__} does not spike. "
                 "Leave them out, or take cell='lsnn'."
             )
-        self.populations = populations or Populations(regular=self.size, adaptive=0)
+        inhibitory = inhibitory_cells(self.size, excitatory) if dale else None
+        self.populations = Populations(self.size - adaptive, adaptive, inhibitory)
         self.backend = "auto"
 
         shapes = {"in": (cell.currents * self.size, inputs), "rec": (cell.currents * self.size, self.size)}
@@ -186,11 +199,35 @@ class RecurrentNetwork(nn.Module):
         check_rows(state, n)
         if starts is not None:
             starts = check_starts(starts, x)
-        with parametrize.cached():  # trained constants are computed once per run, not once per step
-            output, state = self._law(x, state, starts, counts and self.spiking, spikes and self.spiking, noise)
+        counts, spikes = counts and self.spiking, spikes and self.spiking
+        kernel = self._kernel()
+        if self.backend == "auto" and gated_sequence.serves(self):
+            readout, state = gated_sequence.run(self, x, state, starts)
+            output = Output(readout, None, None)
+        elif kernel is not None and noise is None and kernel.reason_against(self, x, state, starts, spikes) is None:
+            output, state = kernel.run(self, x, state, starts, counts, spikes)
+        else:
+            with parametrize.cached():  # trained constants are computed once per run, not once per step
+                output, state = self._law(x, state, starts, counts, spikes, noise)
         if self.bias_out is not None:
             output = output._replace(readout=output.readout + self.bias_out)
         return output, state
+
+    def _kernel(self) -> ModuleType | None:
+        """The fused kernel, if it is wanted and there."""
+        if self.backend not in ("auto", "law"):
+            raise unknown_name("backend", self.backend, ("auto", "law"))
+        return fused_kernel() if self.backend == "auto" and self.spiking else None
+
+    def backend_in_use(self) -> str:
+        """What a plain run would be computed by, and why not by something faster."""
+        if self.backend == "auto" and gated_sequence.serves(self):
+            return "torch's sequence kernel"
+        if not self.spiking or (kernel := self._kernel()) is None:
+            return "law"
+        x = self.w_in.new_zeros(1, 1, self.inputs)
+        reason = kernel.reason_against(self, x, self.initial_state(1), None, False)
+        return "fused kernel" if reason is None else f"law ({reason})"
 
     def _law(
         self, x: Tensor, state: State, starts: Tensor | None, counts: bool, spikes: bool, noise: Tensor | None
@@ -239,7 +276,8 @@ class RecurrentNetwork(nn.Module):
         return output, new
 
     def extra_repr(self) -> str:
-        return f"inputs={self.inputs}, size={self.size}, readouts={self.readouts}, substeps={self.substeps}"
+        shape = f"inputs={self.inputs}, size={self.size}, readouts={self.readouts}, substeps={self.substeps}"
+        return f"{shape}, computed by {self.backend_in_use()}"
 
     def forward(self, *args: Any, **options: Any) -> tuple[Output, State]:
         return self.run(*args, **options)
