@@ -24,7 +24,7 @@ from lsnn_rl.agents.memoryless import refuse_memoryless_caller
 from lsnn_rl.agents.observations import check_finite, check_spaces, flat_box, to_tensor
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
-from lsnn_rl.encoders import make_encoder
+from lsnn_rl.encoders import build_encoder
 from lsnn_rl.errors import BadValue
 from lsnn_rl.rewiring import REWIRINGS
 from lsnn_rl.state import State
@@ -292,8 +292,11 @@ class LSNNPolicy(UpstreamFace):
     def _make_core(self, plain: bool) -> Core:
         # A features extractor of the user's own may give any numbers: then there are no bounds to tune cells to.
         space = flat_box(self.observation_space) if plain else spaces.Box(-np.inf, np.inf, (self.features_dim,))
-        encoder = make_encoder(self.encoder_name, space, **self.encoder_kwargs)
+        encoder = build_encoder(self.encoder_name, space, **self.encoder_kwargs)
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
+        if encoder.bias_line is not None and self.cell != "none":
+            with torch.no_grad():
+                network.w_in[:, encoder.bias_line] = 0  # a random bias would park cells many thresholds from theirs
         return Core(encoder, network, self.features_dim)
 
     def _make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
