@@ -133,7 +133,7 @@ def after_discovery_ratio(lives: Lifetimes, oracle_goals: float, seed: int = 0) 
     """Steps per goal once the goal was found, over those of an agent that always knew it; 1 is a straight line.
 
     Steps after the first find, with the censored last trial, divided by the goals they brought: the mean trial length
-    that censoring does not bias. `oracle_goals` is the oracle's goals per lifetime. None if no lifetime found the goal twice.
+    that censoring does not bias. `oracle_goals` is per lifetime. None if no lifetime found the goal twice.
     """
     after = np.stack([lives.steps - lives.first_find, np.maximum(lives.goals - 1, 0)], axis=1)
     if not after[:, 1].any():
@@ -173,7 +173,7 @@ def by_trial(lives: Lifetimes, horizon: int | None = None) -> dict[str, list[flo
             break
         index.append(k)
         begun.append(int(those.sum()))
-        mean.append(restricted_mean(cut.length[those], cut.complete[those], horizon))
+        mean.append(round(restricted_mean(cut.length[those], cut.complete[those], horizon), 2))
     return {"index": index, "mean_steps": mean, "begun": begun, "horizon": horizon}
 
 

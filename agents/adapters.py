@@ -1,0 +1,129 @@
+"""Anything that acts, as an Agent: names, folders, Stable-Baselines3 models, plain functions."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsnn_rl.agents.contract import Agent
+from lsnn_rl.errors import BadValue, MissingFile, UnknownName, unknown_name
+
+
+def as_agent(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> Agent:
+    """The Agent that is meant.
+
+    Args:
+        agent: an Agent; a RecurrentPPO or LSNNPolicy; a Stable-Baselines3 or sb3-contrib model; a function
+            `(obs, state, starts) -> (actions, state)`, whose state begins as None; or the name of a classical agent,
+            a run folder or a zoo name.
+        env_id, env_kwargs: the world it will act in; classical agents know its rules.
+    Raises: UnknownName, MissingFile or BadValue.
+    """
+    if isinstance(agent, str | Path):
+        return agent_by_name(str(agent), env_id, env_kwargs)
+    policy = getattr(agent, "policy", agent)
+    if hasattr(policy, "evaluate_sequence"):
+        return _policy_agent(agent, policy)
+    if hasattr(agent, "act") and hasattr(agent, "initial_state"):
+        return agent  # type: ignore[no-any-return]
+    if hasattr(agent, "predict"):
+        return PredictingAgent(agent)
+    if callable(agent):
+        return FunctionAgent(agent)
+    raise BadValue(
+        f"A {type(agent).__name__} does not act. Pass an Agent, a Stable-Baselines3 model, a function "
+        "(obs, state, starts) -> (actions, state), a run folder, a zoo name or a classical agent's name."
+    )
+
+
+def agent_by_name(name: str, env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> Agent:
+    """A classical agent of this world, or the trained one in a folder or of the zoo."""
+    from lsnn_rl.agents.classical import classical, classical_names
+
+    try:
+        known = classical_names(env_id)
+    except UnknownName:  # a world of someone else's has no classical agents here
+        known = []
+    if name in known:
+        return classical(name, env_id, **(env_kwargs or {}))  # type: ignore[no-any-return]
+
+    from lsnn_rl.agents.sharing import load_agent
+
+    try:
+        return load_agent(name)
+    except MissingFile as problem:
+        if "/" in name or Path(name).exists():
+            raise
+        raise unknown_name("agent", name, known) from problem
+
+
+def name_of(agent: Any) -> str:
+    """What a card should call it.
+
+    >>> name_of("oracle"), name_of(print)
+    ('oracle', 'print')
+    """
+    if isinstance(agent, str | Path):
+        return str(agent) if not Path(agent).exists() else Path(agent).resolve().name
+    return str(getattr(agent, "name", getattr(agent, "__name__", type(agent).__name__)))
+
+
+def spike_counter(agent: Agent) -> Callable[[Any], NDArray[np.float64]] | None:
+    """A function from the agent's state to the spikes of its last environment step, [N]; None if it does not spike.
+
+    With K simulation steps per environment step the state shows the last of them, which then stands for all K.
+    """
+    network = getattr(getattr(agent, "policy", None), "network", None)
+    if not getattr(network, "spiking", False):
+        return None
+    substeps = network.substeps
+
+    def count(state: Any) -> NDArray[np.float64]:
+        spikes = [value for name, value in state.items() if name.rpartition(".")[2] == "z"]
+        return substeps * np.sum([s.sum(1).double().cpu().numpy() for s in spikes], axis=0)  # type: ignore[no-any-return]
+
+    return count
+
+
+class PredictingAgent:
+    """A model that has `predict(obs, state, episode_start, deterministic)`, recurrent or not."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.name = model, type(model).__name__
+
+    def initial_state(self, n: int) -> Any:
+        return None
+
+    def act(
+        self, obs: NDArray, state: Any, starts: NDArray[np.bool_], deterministic: bool = True
+    ) -> tuple[NDArray, Any]:
+        return self.model.predict(obs, state, starts, deterministic)  # type: ignore[no-any-return]
+
+
+class FunctionAgent:
+    """A function `(obs, state, starts) -> (actions, state)`; it sees to the rows where `starts` is True itself."""
+
+    def __init__(self, function: Callable[[NDArray, Any, NDArray[np.bool_]], tuple[NDArray, Any]]) -> None:
+        self.function, self.name = function, name_of(function)
+
+    def initial_state(self, n: int) -> Any:
+        return None
+
+    def act(
+        self, obs: NDArray, state: Any, starts: NDArray[np.bool_], deterministic: bool = True
+    ) -> tuple[NDArray, Any]:
+        return self.function(obs, state, starts)
+
+
+def _policy_agent(agent: Any, policy: Any) -> Agent:
+    """A trained policy of ours, with the observation normaliser of the environment it was trained in."""
+    from lsnn_rl.agents.env_state import observation_moments
+    from lsnn_rl.agents.sharing import PolicyAgent
+
+    if isinstance(agent, PolicyAgent):
+        return agent
+    env = getattr(agent, "env", None)
+    moments = observation_moments(env) if env is not None else None
+    return PolicyAgent(policy, moments=moments, clip_obs=getattr(env, "clip_obs", 10.0), name=type(agent).__name__)

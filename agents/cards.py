@@ -1,0 +1,130 @@
+"""The card: one JSON object that says how well an agent does, on which lifetimes, against what, and made by which code.
+
+Tables and figures are drawn from cards only. Keys (numbers with an interval are {mean, ci95: [low, high]}):
+
+    schema                     version of this layout
+    env, env_kwargs, env_hash  the world; the hash changes when its rules or settings do
+    split, split_hash          the lifetimes; the hash changes when they do
+    agent, lifetimes, deterministic, seed
+    return                     sum of rewards per lifetime
+    score                      what is normalised: {of: "goals" | "return", mean, ci95}
+    references                 random, amnesic, best_known, oracle, in units of the score; null for a world without
+    normalized                 (score - amnesic) / (best_known - amnesic)
+    measures                   found, first_find, after_discovery_ratio, memory_gain, spikes_per_goal
+    curve                      goals per 100 steps over the lifetime: {bin_steps, mean: [...], low: [...], high: [...]}
+    trials                     restricted mean length of the 1st, 2nd, ... trial
+    controls                   by name, each {mean, ci95, normalized, curve}: the same lifetimes, the agent hampered
+    claims                     {uses_memory: true | false | null}
+    per_lifetime               goals, returns, first_find of every lifetime, in order of their numbers
+    versions, wall_s
+"""
+
+import hashlib
+import inspect
+import json
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from lsnn_rl.errors import BrokenFile, MissingFile
+
+SCHEMA = 1
+_NUMBERS = re.compile(r"\[\s*([-+0-9.eE,\s]+?)\s*\]")
+
+
+class Card(dict[str, Any]):
+    """A dictionary with the keys above, which knows how to be written and read."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the card as JSON; a crash leaves the old file or none, never half a card."""
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_name(file.name + ".partial")
+        partial.write_text(self.to_json() + "\n", encoding="utf-8")
+        partial.replace(file)
+
+    def to_json(self) -> str:
+        """The card as one JSON object, a list of numbers on one line; NaN is refused, because JSON has none."""
+        text = json.dumps(self, indent=1, allow_nan=False)
+        return _NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Card":
+        """The card in a file, or in `card.json` of a run folder. Raises MissingFile, BrokenFile."""
+        file = Path(path)
+        if file.is_dir():
+            file = file / "card.json"
+        if not file.is_file():
+            raise MissingFile(f"There is no card at {file}. Make one: lsnn-rl evaluate AGENT --json {file}")
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as problem:
+            raise BrokenFile(f"{file} is not JSON: {problem}. Make it again with lsnn-rl evaluate.") from problem
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise BrokenFile(
+                f"{file} has schema {found}, this version reads {SCHEMA}. Make it again with lsnn-rl evaluate."
+            )
+        return cls(data)
+
+
+def uses_memory(card: Mapping[str, Any]) -> bool | None:
+    """Whether the claim rule holds; None where the card cannot tell.
+
+    "Uses memory" needs both: a normalised score above zero with its whole interval, and the same agent with its state
+    wiped after each reward back at a normalised score of at most 0.1. The first alone could be a lucky search strategy,
+    the second alone an agent that does nothing well.
+
+    >>> uses_memory({"normalized": {"mean": 0.6, "ci95": [0.5, 0.7]},
+    ...              "controls": {"state_reset": {"normalized": {"mean": -0.2, "ci95": [-0.3, -0.1]}}}})
+    True
+    """
+    score, control = card.get("normalized"), card.get("controls", {}).get("state_reset", {}).get("normalized")
+    if score is None or control is None:
+        return None
+    return bool(score["ci95"][0] > 0 and control["mean"] <= 0.1)
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with."""
+    names = ("lsnn-rl", "numpy", "torch", "numba", "gymnasium", "stable-baselines3", "sb3-contrib")
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = getattr(sys.modules.get(name.replace("-", "_")), "__version__", "not installed")
+    return found
+
+
+def env_hash(env_id: str, kwargs: Mapping[str, Any]) -> str:
+    """Sixteen hex digits that stand for a world: its id, all its settings, and the text of its rules."""
+    import gymnasium as gym
+
+    spec = gym.spec(env_id)
+    settings = {**spec.kwargs, **kwargs}
+    task = settings.get("task")
+    rules = inspect.getsource(import_module(task.partition(":")[0])) if isinstance(task, str) else str(spec.entry_point)
+    text = json.dumps([env_id, settings], sort_keys=True, default=str) + rules
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def short(card: Mapping[str, Any]) -> str:
+    """One line a person can read.
+
+    >>> short({"agent": "lsnn", "env": "LSNNArena-v0", "split": "test", "lifetimes": 100,
+    ...        "score": {"of": "goals", "mean": 40.25, "ci95": [39.5, 41.0]}, "normalized": None})
+    'lsnn on LSNNArena-v0 (test, 100 lifetimes): 40.2 goals [39.5, 41.0]'
+    """
+    score = card["score"]
+    low, high = score["ci95"]
+    line = f"{card['agent']} on {card['env']} ({card['split']}, {card['lifetimes']} lifetimes): "
+    line += f"{score['mean']:.1f} {score['of']} [{low:.1f}, {high:.1f}]"
+    if card["normalized"] is not None:
+        line += f", {100 * card['normalized']['mean']:.0f} % of the way from amnesic to best known"
+    return line

@@ -1,0 +1,259 @@
+"""Live through fixed lifetimes and write the card.
+
+Every agent lives the same numbered lifetimes of a split, so scores can be compared in pairs and do not depend on how
+many run side by side. A control lives them again with the agent hampered: with its state wiped one step after each
+reward was seen, an agent whose score rested on memory falls back to what it can do without.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from lsnn_rl.agents import measures
+from lsnn_rl.agents.adapters import as_agent, name_of, spike_counter
+from lsnn_rl.agents.cards import SCHEMA, Card, env_hash, uses_memory, versions
+from lsnn_rl.agents.contract import Agent, let_watch
+from lsnn_rl.agents.measures import Lifetimes
+from lsnn_rl.agents.statistics import Interval, mean_interval
+from lsnn_rl.envs.references import reference_scores
+from lsnn_rl.envs.splits import split_hash
+from lsnn_rl.errors import BadValue, unknown_name
+
+BIN_STEPS = 100
+CONTROLS: dict[str, dict[str, Any]] = {
+    "state_reset": {"wipe_after_reward": True},
+    "sampled": {"deterministic": False},
+}
+
+
+def evaluate(
+    agent: Any,
+    env_id: str,
+    split: str = "test",
+    lifetimes: int = 1000,
+    deterministic: bool = True,
+    controls: Sequence[str] = ("state_reset",),
+    env_kwargs: Mapping[str, Any] | None = None,
+    *,
+    slots: int = 250,
+    seed: int = 0,
+    name: str | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Card:
+    """The card of an agent on lifetimes 0 .. `lifetimes` - 1 of a split.
+
+    Args:
+        agent: an Agent, a Stable-Baselines3 or sb3-contrib model, a run folder, a zoo name or a classical agent's name.
+        env_id: a world of this package, for example "LSNNArena-v0".
+        split: "test", "train" or "test-ood".
+        deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
+        controls: any of "state_reset" (the state is wiped one step after each reward was seen) and "sampled" (actions
+            drawn from the agent's distribution); each lives all lifetimes once more.
+        env_kwargs: settings of the world, for example {"teleport": "same_step"}.
+        slots: how many lifetimes run side by side; changes the time it takes and nothing else.
+        name: what the card calls the agent.
+        on_progress: called with the share done, 0 to 1.
+    Raises: UnknownName for an agent, world, split or control; BadValue for fewer than one lifetime.
+    """
+    if lifetimes < 1:
+        raise BadValue(f"lifetimes = {lifetimes} leaves nothing to average. Give at least 1; a claim needs hundreds.")
+    for control in controls:
+        if control not in CONTROLS:
+            raise unknown_name("control", control, CONTROLS)
+    began = time.perf_counter()
+    kwargs = dict(env_kwargs or {})
+    numbers = np.arange(lifetimes)
+    env = _make(env_id, min(slots, lifetimes), split, kwargs)
+    try:
+        score_of = "goals" if "success" in env.reset()[1] else "return"
+        actor = as_agent(agent, env_id, kwargs)
+        report = _Progress(on_progress, lifetimes * (1 + len(controls)))
+        main = live(actor, env, numbers, deterministic=deterministic, seed=seed, on_batch=report.add)
+        hampered = {
+            control: live(
+                actor,
+                env,
+                numbers,
+                **{"deterministic": deterministic, **CONTROLS[control]},
+                seed=seed,
+                on_batch=report.add,
+            )
+            for control in controls
+        }
+    finally:
+        env.close()
+    references = reference_scores(env_id, split, **kwargs)
+    card = Card(
+        schema=SCHEMA,
+        env=env_id,
+        env_kwargs=kwargs,
+        env_hash=env_hash(env_id, kwargs),
+        split=split,
+        split_hash=split_hash(split, lifetimes),
+        agent=name or name_of(agent),
+        lifetimes=lifetimes,
+        deterministic=deterministic,
+        seed=seed,
+    )
+    card["return"] = mean_interval(main.returns).as_dict()
+    score, normalized = _score(main, score_of, references)
+    card["score"] = {"of": score_of, **score.as_dict()}
+    card["references"] = references
+    card["normalized"] = normalized
+    card["measures"] = measures.summary(main, references and references["oracle"])
+    card["curve"] = _curve(main)
+    card["trials"] = measures.by_trial(main)
+    card["controls"] = {}
+    for control, lives in hampered.items():
+        score, normalized = _score(lives, score_of, references)
+        card["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives)}
+    card["claims"] = {"uses_memory": uses_memory(card)}
+    card["per_lifetime"] = {
+        "goals": main.goals.tolist(),
+        "returns": [round(float(r), 4) for r in main.returns],
+        "first_find": main.first_find.tolist(),
+    }
+    card["versions"] = versions()
+    card["wall_s"] = round(time.perf_counter() - began, 1)
+    return card
+
+
+def live(
+    agent: Agent,
+    env: gym.vector.VectorEnv,
+    numbers: NDArray[np.int64],
+    *,
+    deterministic: bool = True,
+    wipe_after_reward: bool = False,
+    seed: int = 0,
+    on_batch: Callable[[int], None] | None = None,
+) -> Lifetimes:
+    """Live the numbered lifetimes, as many at a time as the vector environment has slots.
+
+    Args:
+        env: a vector environment whose `reset` takes `options={"lifetimes": numbers}`.
+        wipe_after_reward: begin the agent's state afresh one step after it saw a success: it has met the reward, and
+            nothing of it remains.
+        on_batch: called with the number of lifetimes just finished.
+    """
+    slots = env.num_envs
+    parts = []
+    for begin in range(0, len(numbers), slots):
+        batch = numbers[begin : begin + slots]
+        filled = np.resize(batch, slots)  # surplus slots repeat lifetimes, and are dropped below
+        with _luck(seed + begin):
+            part = _live_once(agent, env, filled, deterministic, wipe_after_reward)
+        parts.append(_rows(part, len(batch)))
+        if on_batch is not None:
+            on_batch(len(batch))
+    return _join(parts)
+
+
+def _live_once(
+    agent: Agent,
+    env: gym.vector.VectorEnv,
+    numbers: NDArray[np.int64],
+    deterministic: bool,
+    wipe_after_reward: bool,
+) -> Lifetimes:
+    n = env.num_envs
+    observation, _ = env.reset(options={"lifetimes": numbers})
+    let_watch(agent, env)
+    count_spikes = spike_counter(agent)
+    state = agent.initial_state(n)
+    starts, seen = np.ones(n, bool), np.zeros(n, bool)
+    alive, steps, returns, spikes = np.ones(n, bool), np.zeros(n, np.int64), np.zeros(n), np.zeros(n)
+    hit_rows, hit_steps = [], []
+    while alive.any():
+        actions, state = agent.act(observation, state, starts, deterministic)
+        if count_spikes is not None:
+            spikes += alive * count_spikes(state)
+        observation, reward, terminated, truncated, info = env.step(actions)
+        steps += alive
+        returns += alive * reward
+        hit = alive & np.asarray(info.get("success", False), bool)
+        rows = np.flatnonzero(hit)
+        hit_rows.append(rows)
+        hit_steps.append(steps[rows])
+        alive &= ~(terminated | truncated)
+        # `seen` were rewarded one step ago and have just acted on an observation that says so.
+        starts, seen = (seen, hit) if wipe_after_reward else (np.zeros(n, bool), seen)
+    row, step = np.concatenate(hit_rows), np.concatenate(hit_steps)
+    order = np.lexsort((step, row))
+    return Lifetimes(numbers, steps, returns, row[order], step[order], spikes if count_spikes else None)
+
+
+@contextmanager
+def _luck(seed: int) -> Iterator[None]:
+    """torch draws from a generator seeded here, and goes on afterwards as if nothing had happened."""
+    torch = sys.modules.get("torch")  # an agent that draws from torch has loaded it
+    if torch is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _rows(lives: Lifetimes, n: int) -> Lifetimes:
+    kept = lives.hit_row < n
+    return Lifetimes(
+        lives.numbers[:n],
+        lives.steps[:n],
+        lives.returns[:n],
+        lives.hit_row[kept],
+        lives.hit_step[kept],
+        None if lives.spikes is None else lives.spikes[:n],
+    )
+
+
+def _join(parts: list[Lifetimes]) -> Lifetimes:
+    offsets = np.cumsum([0, *(len(part.steps) for part in parts[:-1])])
+    spikes = [part.spikes for part in parts if part.spikes is not None]
+    return Lifetimes(
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.steps for part in parts]),
+        np.concatenate([part.returns for part in parts]),
+        np.concatenate([part.hit_row + offset for part, offset in zip(parts, offsets, strict=True)]),
+        np.concatenate([part.hit_step for part in parts]),
+        np.concatenate(spikes) if spikes else None,
+    )
+
+
+def _make(env_id: str, slots: int, split: str, kwargs: Mapping[str, Any]) -> gym.vector.VectorEnv:
+    if env_id not in gym.registry:
+        raise unknown_name("world", env_id, [name for name in gym.registry if name.startswith("LSNN")])
+    return gym.make_vec(env_id, num_envs=slots, split=split, **kwargs)
+
+
+def _score(lives: Lifetimes, of: str, references: Mapping[str, Any] | None) -> tuple[Interval, dict[str, Any] | None]:
+    score = mean_interval(lives.goals if of == "goals" else lives.returns)
+    if references is None:
+        return score, None
+    return score, measures.normalized(score, references["amnesic"], references["best_known"]).as_dict()
+
+
+def _curve(lives: Lifetimes) -> dict[str, Any]:
+    """Goals per 100 steps in each stretch of the lifetime, with Student's intervals over lifetimes."""
+    intervals = [mean_interval(column) for column in measures.adaptation(lives, BIN_STEPS).T]
+    columns = zip(*intervals, strict=True)
+    names = ("mean", "low", "high")
+    return {"bin_steps": BIN_STEPS} | {
+        name: [round(x, 4) for x in column] for name, column in zip(names, columns, strict=True)
+    }
+
+
+class _Progress:
+    def __init__(self, report: Callable[[float], None] | None, total: int) -> None:
+        self.report, self.total, self.done = report, total, 0
+
+    def add(self, lifetimes: int) -> None:
+        self.done += lifetimes
+        if self.report is not None:
+            self.report(self.done / self.total)

@@ -1,0 +1,227 @@
+"""Figures drawn from cards, ready for a paper: colours for colour-blind eyes, intervals shown, and nothing but data.
+
+Every function returns a matplotlib Figure; `figure.savefig("name.png", dpi=200)` or ".pdf" writes it.
+Colours: Okabe and Ito 2008. Names of references are written beside their lines, so no colour must be told from memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lsnn_rl.errors import BadValue
+
+Card = Mapping[str, Any]
+
+AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+REFERENCES = {  # key in the card: (what a reader should call it, line style)
+    "oracle": ("oracle: knows the goal", (0, (1, 1.2))),
+    "best_known": ("best known: search once, remember", (0, (6, 2))),
+    "amnesic": ("amnesic: searches anew every trial", (0, (4, 1.5, 1, 1.5))),
+    "random": ("random walk", (0, (1, 3))),
+}
+CONTROLS = {"state_reset": "state wiped after each goal", "sampled": "sampled actions"}
+INK, FAINT = "#222222", "#767676"
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "font.family": "sans-serif",
+    "axes.linewidth": 0.8,
+}
+
+
+def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
+    """Goals per 100 steps over the lifetime: each agent, its controls, and the references as levels.
+
+    Shaded: 95 % interval of the mean over lifetimes. A reference is drawn at its mean rate over the whole lifetime.
+    """
+    first = _checked(cards)
+    figure, axes = _canvas(6.4, 3.9)
+    length = first["curve"]["bin_steps"] * len(first["curve"]["mean"])
+    labels: list[tuple[float, str, str]] = []
+    for number, card in enumerate(cards):
+        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
+        _band(axes, card["curve"], colour, linewidth=2.2)
+        labels.append((_end(card["curve"]), card["agent"], colour))
+        for control, entry in card["controls"].items():
+            if control == "state_reset":
+                _band(axes, entry["curve"], colour, linewidth=1.3, linestyle=(0, (3, 1.5)), alpha=0.12)
+                labels.append((_end(entry["curve"]), f"{card['agent']}, {CONTROLS[control]}", colour))
+    for key, (name, dashes) in REFERENCES.items():
+        if first["references"] is not None:
+            rate = 100.0 * first["references"][key] / length
+            axes.axhline(rate, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
+            labels.append((rate, name, FAINT))
+    axes.set_xlim(0, length)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.08)
+    axes.set_xlabel("step of the lifetime")
+    axes.set_ylabel("goals per 100 steps")
+    axes.set_title(title or f"{first['env']}: {first['lifetimes']} {first['split']} lifetimes", loc="left")
+    _name_lines(axes, labels)
+    return figure
+
+
+def trial_lengths(cards: Sequence[Card], title: str | None = None) -> Figure:
+    """Steps to the goal in the 1st, 2nd, ... trial (Kaplan-Meier), as far as half of the lifetimes came."""
+    first = _checked(cards)
+    figure, axes = _canvas(6.4, 3.6, right=0.74)
+    for number, card in enumerate(cards):
+        trials = card["trials"]
+        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
+        axes.plot(trials["index"], trials["mean_steps"], "o-", color=colour, markersize=3.5, linewidth=1.5)
+    if first["references"] is not None:
+        steps = first["curve"]["bin_steps"] * len(first["curve"]["mean"]) / first["references"]["oracle"]
+        axes.axhline(steps, color=FAINT, linestyle=REFERENCES["oracle"][1], linewidth=1.1)
+    axes.set_xlim(left=0.5)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("trial of the lifetime")
+    axes.set_ylabel("steps to the goal")
+    axes.set_title(title or f"{first['env']}: the first trial searches, later ones return", loc="left")
+    last = [(card["trials"]["mean_steps"][-1], card["agent"]) for card in cards]
+    labels = [(y, name, AGENT_COLOURS[i % len(AGENT_COLOURS)]) for i, (y, name) in enumerate(last)]
+    if first["references"] is not None:
+        labels.append((steps, REFERENCES["oracle"][0], FAINT))
+    _name_lines(axes, labels)
+    return figure
+
+
+def scores(cards: Sequence[Card], title: str | None = None) -> Figure:
+    """Score of every agent and of its controls with its interval, against the references."""
+    first = _checked(cards)
+    rows: list[tuple[str, Mapping[str, Any], str, bool]] = []
+    for number, card in enumerate(cards):
+        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
+        rows.append((card["agent"], card["score"], colour, True))
+        rows += [(CONTROLS.get(name, name), entry, colour, False) for name, entry in card["controls"].items()]
+    figure, axes = _canvas(6.4, 1.2 + 0.34 * len(rows), right=0.96, left=0.3)
+    for place, (_, entry, colour, filled) in enumerate(rows):
+        low, high = entry["ci95"]
+        axes.errorbar(
+            entry["mean"],
+            place,
+            xerr=[[entry["mean"] - low], [high - entry["mean"]]],
+            fmt="o",
+            color=colour,
+            markerfacecolor=colour if filled else "white",
+            markersize=6,
+            capsize=3,
+        )
+    if first["references"] is not None:
+        for key in REFERENCES:
+            axes.axvline(first["references"][key], color=FAINT, linestyle=REFERENCES[key][1], linewidth=1.1, zorder=1)
+            axes.annotate(
+                key.replace("_", "\n"),
+                (first["references"][key], 1.0),
+                (0, 3),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="right" if key == "best_known" else "left" if key == "oracle" else "center",
+                va="bottom",
+                fontsize=7.5,
+                color=FAINT,
+            )
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(f"{first['score']['of']} per lifetime ({first['env']}, {first['split']})")
+    if title:
+        figure.suptitle(title, x=0.02, ha="left")
+    return figure
+
+
+def learning(
+    runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], references: Mapping[str, float] | None
+) -> Figure:
+    """Goals per lifetime while training.
+
+    Args:
+        runs: name -> (environment steps, goals per lifetime), as logged under `lifetime/goals`.
+        references: levels to draw, as in a card.
+    """
+    if not runs:
+        raise BadValue("There is no training log to draw. Pass at least one run, name -> (steps, goals).")
+    figure, axes = _canvas(6.4, 3.9)
+    labels = []
+    for number, (name, (steps, goals)) in enumerate(runs.items()):
+        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
+        axes.plot(np.asarray(steps) / 1e6, goals, color=colour, linewidth=1.8)
+        labels.append((float(goals[-1]), name, colour))
+    for key, (name, dashes) in REFERENCES.items():
+        if references is not None:
+            axes.axhline(references[key], color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
+            labels.append((references[key], name, FAINT))
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("million environment steps")
+    axes.set_ylabel("goals per lifetime, in training")
+    _name_lines(axes, labels)
+    return figure
+
+
+def _checked(cards: Sequence[Card]) -> Card:
+    if not cards:
+        raise BadValue("There is no card to draw. Pass at least one, for example Card.load('runs/demo').")
+    worlds = sorted({f"{card['env']} {card['env_hash']}" for card in cards})
+    if len(worlds) > 1:
+        raise BadValue(f"The cards are of different worlds: {'; '.join(worlds)}. Draw one figure for each world.")
+    return cards[0]
+
+
+def _canvas(width: float, height: float, left: float = 0.1, right: float = 0.66) -> tuple[Figure, Axes]:
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), dpi=150)
+        axes = figure.add_axes((left, 0.55 / height, right - left, 1 - 1.0 / height))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _band(axes: Axes, curve: Mapping[str, Any], colour: str, alpha: float = 0.22, **line: Any) -> None:
+    centre = (np.arange(len(curve["mean"])) + 0.5) * curve["bin_steps"]
+    axes.fill_between(centre, curve["low"], curve["high"], color=colour, alpha=alpha, linewidth=0)
+    axes.plot(centre, curve["mean"], color=colour, **line)
+
+
+def _end(curve: Mapping[str, Any]) -> float:
+    return float(np.mean(curve["mean"][-3:]))
+
+
+def _name_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write each line's name beside its end, pushed apart where names would overlap."""
+    low, high = axes.get_ylim()
+    height = axes.figure.get_size_inches()[1] * axes.get_position().height * 72
+    gap = 10.5 / height * (high - low)
+    placed: list[float] = []
+    ordered = sorted(labels, key=lambda label: label[0])
+    for y, _, _ in ordered:
+        placed.append(max(y, placed[-1] + gap) if placed else y)
+    placed = [min(y, high - gap * (len(placed) - 1 - index)) for index, y in enumerate(placed)]
+    for (y, name, colour), at in zip(ordered, placed, strict=True):
+        axes.annotate(
+            name,
+            xy=(1.0, y),
+            xytext=(1.025, at),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            color=colour,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),
+                "shrinkA": 0,
+                "shrinkB": 0,
+            },
+        )

@@ -1,0 +1,176 @@
+"""From a recipe to a run folder.
+
+recipe.yml      the resolved recipe, defaults included
+command.txt     the command line          versions.json   what it ran with
+checkpoints/    checkpoint-<steps>.ckpt, exact to resume from
+logs/<n>/       TensorBoard and progress.csv, one folder per session
+agent/          the finished agent, safe to share
+card.json       how well it does on the recipe's test lifetimes
+"""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsnn_rl.agents.cards import Card, versions
+from lsnn_rl.agents.recipe import Recipe, read_recipe
+from lsnn_rl.errors import BadValue, MissingFile
+
+if TYPE_CHECKING:
+    from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
+
+Report = Callable[[str], None]
+
+
+class Interrupted(Exception):
+    """Training was stopped by Ctrl-C; the message says where it goes on."""
+
+
+def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: bool = True) -> Card:
+    """Train an agent as the recipe says, from the beginning, and write its run folder.
+
+    Args:
+        folder: a new or empty folder.
+        say: told in a sentence what happens next.
+        progress: show a bar with goals per lifetime and steps per second.
+    Returns: the card that was written.
+    Raises: BadValue if the folder holds a run; Interrupted after Ctrl-C, once a checkpoint is written.
+    """
+    run = Path(folder)
+    if (run / "recipe.yml").exists():
+        raise BadValue(f"{run} holds a run already. Go on with it: --resume {run}. Or choose another --folder.")
+    began = time.monotonic()
+    run.mkdir(parents=True, exist_ok=True)
+    recipe.save(run / "recipe.yml")
+    (run / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
+    (run / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
+    _set_threads(recipe)
+    model = build(recipe)
+    try:
+        if recipe.warm_up.iterations:
+            _warm_up(model, recipe, say)
+        minutes = recipe.train.minutes
+        if minutes is not None:  # the warm-up is part of the time that was given
+            minutes = max(minutes - (time.monotonic() - began) / 60, 0.01)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped during the warm-up; nothing is lost but that. Begin again in another folder than {run}."
+        ) from None
+    return _learn(model, recipe, run, say, progress, minutes, resume=False)
+
+
+def resume(folder: str | Path, say: Report = print, progress: bool = True) -> Card:
+    """Go on with an interrupted run from its newest checkpoint, as if it had never stopped."""
+    from lsnn_rl.agents.checkpoint import checkpoints_in, load_checkpoint
+
+    run = Path(folder)
+    if not (run / "recipe.yml").is_file():
+        raise MissingFile(f"{run} holds no run: there is no recipe.yml in it. Give the folder that training wrote.")
+    recipe = read_recipe(run)
+    if not checkpoints_in(run / "checkpoints"):
+        raise MissingFile(f"{run} holds no checkpoint yet. Begin anew: lsnn-rl train {run / 'recipe.yml'}")
+    _set_threads(recipe)
+    model = load_checkpoint(run / "checkpoints")
+    say(f"Going on at {model.num_timesteps:,} of {recipe.train.total_steps:,} steps.")
+    return _learn(model, recipe, run, say, progress, recipe.train.minutes, resume=True)
+
+
+def build(recipe: Recipe) -> "RecurrentPPO":
+    """The untrained learner that a recipe describes."""
+    from dataclasses import asdict
+
+    from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
+
+    return RecurrentPPO(
+        "LSNNPolicy",
+        recipe.env.id,
+        n_envs=recipe.env.n_envs,
+        env_kwargs=recipe.env.kwargs,
+        policy_kwargs=recipe.policy,
+        auxiliary=asdict(recipe.auxiliary),
+        rewiring=recipe.rewiring,
+        seed=recipe.train.seed,
+        **asdict(recipe.ppo),
+    )
+
+
+def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool) -> Card:
+    """Write the agent, let it live the test lifetimes, write its card."""
+    from lsnn_rl.agents.checkpoint import save_agent
+    from lsnn_rl.agents.evaluate import evaluate
+
+    save_agent(model, run / "agent")
+    test = recipe.test
+    say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each reward.")
+    with _share_bar(progress) as on_progress:
+        card = evaluate(
+            str(run),
+            recipe.env.id,
+            test.split,
+            test.lifetimes,
+            test.deterministic,
+            env_kwargs=recipe.env.kwargs,
+            name=recipe.policy.get("cell", "lsnn"),
+            on_progress=on_progress,
+        )
+    card["training"] = {
+        "env_steps": model.num_timesteps,
+        "minutes": round(model._elapsed_s / 60, 2),
+        "seed": recipe.train.seed,
+    }
+    card.save(run / "card.json")
+    return card
+
+
+def _learn(
+    model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool, minutes: float | None, resume: bool
+) -> Card:
+    from stable_baselines3.common.logger import configure
+
+    from lsnn_rl.agents.callbacks import CheckpointCallback
+
+    session = 1 + sum(1 for _ in (run / "logs").glob("*"))
+    model.set_logger(configure(str(run / "logs" / str(session)), ["tensorboard", "csv"]))
+    keeper = CheckpointCallback(run / "checkpoints", recipe.train.checkpoint_every_s)
+    try:
+        model.learn(recipe.train.total_steps, keeper, progress_bar=progress, minutes=minutes, resume=resume)
+    except KeyboardInterrupt:
+        kept = keeper.on_interrupt()
+        where = (
+            f"is kept in {kept}. Go on with: lsnn-rl train --resume {run}" if kept else "was not far enough to keep."
+        )
+        raise Interrupted(f"Stopped at {model.num_timesteps:,} steps; the run {where}") from None
+    return finish(model, recipe, run, say, progress)
+
+
+def _warm_up(model: "RecurrentPPO", recipe: Recipe, say: Report) -> None:
+    from dataclasses import asdict
+
+    from lsnn_rl.agents.task_inference import warm_up
+
+    say(f"Warm-up: {recipe.warm_up.iterations} supervised iterations on the hidden task.")
+    warm_up(model, **asdict(recipe.warm_up))
+
+
+def _set_threads(recipe: Recipe) -> None:
+    import torch
+
+    torch.set_num_threads(recipe.train.threads)
+
+
+def _share_bar(show: bool) -> Any:
+    """A bar for work that reports the share done; a context that hands out the function to report to."""
+    from contextlib import contextmanager
+
+    from tqdm import tqdm
+
+    @contextmanager
+    def bar() -> Any:
+        with tqdm(total=100, disable=not show, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as shown:
+            yield lambda share: shown.update(round(100 * share) - shown.n)
+
+    return bar()
