@@ -4,16 +4,17 @@ Every function returns a matplotlib Figure; `figure.savefig("name.png", dpi=200)
 Colours: Okabe and Ito 2008. Names of references are written beside their lines, so no colour must be told from memory.
 """
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lsnn_rl.errors import BadValue
-
-Card = Mapping[str, Any]
+from lsnn_rl.agents.cards import Card
+from lsnn_rl.errors import BadValue, MissingFile, unknown_name
 
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 REFERENCES = {  # key in the card: (what a reader should call it, line style)
@@ -166,6 +167,43 @@ def learning(
     return figure
 
 
+def draw(kind: str, places: Sequence[str | Path], title: str | None = None) -> Figure:
+    """The figure called `kind` from card files or run folders; "learning" reads the logs of run folders."""
+    if kind not in KINDS:
+        raise unknown_name("kind of figure", kind, KINDS)
+    if kind == "learning":
+        cards = [Card.load(place) for place in places if (Path(place) / "card.json").is_file()]
+        return learning(
+            {Path(p).resolve().name: training_log(p) for p in places}, cards[0]["references"] if cards else None
+        )
+    return KINDS[kind](named_apart(places), title)
+
+
+def named_apart(places: Sequence[str | Path]) -> list[Card]:
+    """The cards, those of agents of one name told apart by their folders."""
+    cards = [Card.load(place) for place in places]
+    names = [card["agent"] for card in cards]
+    for card, place in zip(cards, places, strict=True):
+        if names.count(card["agent"]) > 1:
+            path = Path(place).resolve()
+            card["agent"] += f" ({path.parent.name if path.is_file() else path.name})"
+    return cards
+
+
+def training_log(run: str | Path) -> tuple[list[float], list[float]]:
+    """Environment steps and goals per lifetime of a run folder, all its sessions in order."""
+    steps, goals = [], []
+    for file in sorted(Path(run).glob("logs/*/progress.csv"), key=lambda file: int(file.parent.name)):
+        with open(file, encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                if row.get("lifetime/goals"):
+                    steps.append(float(row["time/total_timesteps"]))
+                    goals.append(float(row["lifetime/goals"]))
+    if not steps:
+        raise MissingFile(f"{run}/logs holds no finished lifetimes. Give the folder of a run that trained for a while.")
+    return steps, goals
+
+
 def _checked(cards: Sequence[Card]) -> Card:
     if not cards:
         raise BadValue("There is no card to draw. Pass at least one, for example Card.load('runs/demo').")
@@ -225,3 +263,11 @@ def _name_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
                 "shrinkB": 0,
             },
         )
+
+
+KINDS: dict[str, Callable[..., Figure]] = {
+    "adaptation": adaptation,
+    "trials": trial_lengths,
+    "scores": scores,
+    "learning": learning,
+}

@@ -12,9 +12,13 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from lsnn_rl.agents.cards import Card, versions
 from lsnn_rl.agents.recipe import Recipe, read_recipe
@@ -52,7 +56,7 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     model = build(recipe)
     try:
         if recipe.warm_up.iterations:
-            _warm_up(model, recipe, say)
+            _warm_up(model, recipe, say, progress)
         minutes = recipe.train.minutes
         if minutes is not None:  # the warm-up is part of the time that was given
             minutes = max(minutes - (time.monotonic() - began) / 60, 0.01)
@@ -81,8 +85,6 @@ def resume(folder: str | Path, say: Report = print, progress: bool = True) -> Ca
 
 def build(recipe: Recipe) -> "RecurrentPPO":
     """The untrained learner that a recipe describes."""
-    from dataclasses import asdict
-
     from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
 
     return RecurrentPPO(
@@ -106,7 +108,7 @@ def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     save_agent(model, run / "agent")
     test = recipe.test
     say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each reward.")
-    with _share_bar(progress) as on_progress:
+    with share_bar(progress) as on_progress:
         card = evaluate(
             str(run),
             recipe.env.id,
@@ -147,13 +149,20 @@ def _learn(
     return finish(model, recipe, run, say, progress)
 
 
-def _warm_up(model: "RecurrentPPO", recipe: Recipe, say: Report) -> None:
-    from dataclasses import asdict
-
+def _warm_up(model: "RecurrentPPO", recipe: Recipe, say: Report, progress: bool) -> None:
     from lsnn_rl.agents.task_inference import warm_up
 
     say(f"Warm-up: {recipe.warm_up.iterations} supervised iterations on the hidden task.")
-    warm_up(model, **asdict(recipe.warm_up))
+    warm_up(
+        model,
+        recipe.env.id,
+        **asdict(recipe.warm_up),
+        firing_rate=recipe.auxiliary.firing_rate,
+        rate_target_hz=recipe.auxiliary.rate_target_hz,
+        seed=recipe.train.seed,
+        env_kwargs=recipe.env.kwargs,
+        progress_bar=progress,
+    )
 
 
 def _set_threads(recipe: Recipe) -> None:
@@ -162,15 +171,8 @@ def _set_threads(recipe: Recipe) -> None:
     torch.set_num_threads(recipe.train.threads)
 
 
-def _share_bar(show: bool) -> Any:
-    """A bar for work that reports the share done; a context that hands out the function to report to."""
-    from contextlib import contextmanager
-
-    from tqdm import tqdm
-
-    @contextmanager
-    def bar() -> Any:
-        with tqdm(total=100, disable=not show, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as shown:
-            yield lambda share: shown.update(round(100 * share) - shown.n)
-
-    return bar()
+@contextmanager
+def share_bar(show: bool) -> Iterator[Callable[[float], object]]:
+    """A bar for work that reports the share done, 0 to 1; hands out the function to report to."""
+    with tqdm(total=100, disable=not show, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
+        yield lambda share: bar.update(round(100 * share) - bar.n)

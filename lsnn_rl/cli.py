@@ -1,0 +1,254 @@
+"""The command line, `lsnn-rl`: each command parses, calls one function, and says where the result went."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lsnn_rl.errors import BadValue, LSNNError
+
+# Huge pages save page faults of large fresh tensors; torch reads this when it is loaded, which is later than this line.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+app = typer.Typer(
+    help="Agents that learn to learn with spikes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+EnvKwargs = Annotated[
+    list[str], typer.Option("--env-kwarg", help="A setting of the world, key=value; may be repeated.")
+]
+
+
+@app.command()
+def train(
+    recipe: Annotated[str | None, typer.Argument(help="recipe.yml or its folder, a zoo name, or a world's id.")] = None,
+    changes: Annotated[list[str], typer.Option("--set", help="Change the recipe: ppo.n_steps=256; repeatable.")] = [],  # noqa: B006
+    minutes: Annotated[float | None, typer.Option(help="Wall-clock limit, warm-up included.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, worlds and actions.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Run folder; a new one under runs/ if not given.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    progress: Annotated[bool, typer.Option(help="Show progress bars.")] = True,
+) -> None:
+    """Train an agent from a recipe; write recipe, checkpoints, logs, agent and card into one run folder."""
+    from lsnn_rl.agents import training
+    from lsnn_rl.agents.cards import short
+    from lsnn_rl.agents.recipe import find_recipe
+
+    if (recipe is None) == (resume is None):
+        raise BadValue("Say what to train: either a recipe, for example LSNNArena-v0/lsnn, or --resume FOLDER.")
+    try:
+        if resume is not None:
+            place = resume
+            card = training.resume(resume, _say, progress)
+        else:
+            assert recipe is not None
+            settings = find_recipe(recipe).with_changes(
+                [*changes, *_given("train.minutes", minutes), *_given("train.seed", seed)]
+            )
+            place = folder or _new_folder(settings.env.id, str(settings.policy.get("cell", "lsnn")))
+            _say(f"Training in {place}. Ctrl-C stops it and keeps a checkpoint.")
+            card = training.train(settings, place, _say, progress)
+    except training.Interrupted as stopped:
+        _say(str(stopped))
+        raise typer.Exit(130) from None
+    _say(short(card))
+    _say(f"Written to {place}. Watch it: lsnn-rl enjoy {place}")
+
+
+@app.command()
+def evaluate(
+    agent: Annotated[str, typer.Argument(help="A run folder, a zoo name, or a classical agent's name.")],
+    env: Annotated[str | None, typer.Option(help="A world's id; the agent's own if not given.")] = None,
+    split: Annotated[str, typer.Option(help="test, test-ood or train.")] = "test",
+    lifetimes: Annotated[int, typer.Option(help="How many, numbered from 0.")] = 1000,
+    json: Annotated[str | None, typer.Option(help="Write the card here; - prints it and nothing else.")] = None,
+    deterministic: Annotated[bool, typer.Option(help="Take the most probable action.")] = True,
+    controls: Annotated[str, typer.Option(help="Comma-separated: state_reset, sampled.")] = "state_reset",
+    env_kwargs: EnvKwargs = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(help="Seed of sampled actions.")] = 0,
+    slots: Annotated[int, typer.Option(help="Lifetimes side by side; changes the speed only.")] = 250,
+) -> None:
+    """Make a card: fixed lifetimes, references, and the same agent with its state wiped after each reward."""
+    from lsnn_rl.agents.adapters import agent_and_world, name_of
+    from lsnn_rl.agents.evaluate import evaluate as evaluate_agent
+
+    with redirect_stdout(sys.stderr):  # whatever a library prints, standard output carries the card alone
+        actor, env_id, own = agent_and_world(agent, env, _key_values(env_kwargs))
+        with _share_bar() as report:
+            card = evaluate_agent(
+                actor,
+                env_id,
+                split,
+                lifetimes,
+                deterministic,
+                [name for name in controls.split(",") if name],
+                own,
+                slots=slots,
+                seed=seed,
+                name=name_of(agent),
+                on_progress=report,
+            )
+    if json == "-":
+        print(card.to_json())
+        return
+    if json is not None:
+        card.save(json)
+    _print_table(card)
+    if json is not None:
+        _say(f"Written to {json}.")
+
+
+@app.command()
+def enjoy(
+    what: Annotated[str, typer.Argument(help="A run folder, a zoo name, or a world's id.")],
+    agent: Annotated[str | None, typer.Option(help="Who acts in the world, by name.")] = None,
+    play: Annotated[bool, typer.Option("--play", help="You act: arrow keys, WASD or the mouse.")] = False,
+    film: Annotated[Path | None, typer.Option("--record", help="Write a .gif or .mp4 instead of a window.")] = None,
+    split: Annotated[str, typer.Option(help="test, test-ood or train.")] = "test",
+    lifetime: Annotated[int, typer.Option(help="Number of the (first) lifetime.")] = 0,
+    lifetimes: Annotated[
+        int | None, typer.Option(help="How many to show; until the window closes if not given.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of the film.")] = 10.0,
+    fps: Annotated[int, typer.Option(help="Steps per second in the window.")] = 60,
+    env_kwargs: EnvKwargs = [],  # noqa: B006
+) -> None:
+    """Watch an agent in its world, film it, or play yourself."""
+    from lsnn_rl.agents import enjoy as theatre
+    from lsnn_rl.agents.adapters import world_and_agent
+
+    env_id, kwargs, actor = world_and_agent(what, agent, _key_values(env_kwargs), needed=not play)
+    if play:
+        _say(theatre.HELP)
+        goals = theatre.play(env_id, kwargs, split, fps)
+        _say("Goals per lifetime: " + ", ".join(str(n) for n in goals))
+    elif film is not None:
+        _say(f"Written to {theatre.record(actor, env_id, film, kwargs, split, lifetime, seconds)}.")
+    else:
+        theatre.watch(actor, env_id, kwargs, split, lifetime, fps, lifetimes)
+
+
+@app.command()
+def plot(
+    cards: Annotated[list[Path], typer.Argument(help="card.json files or run folders.")],
+    out: Annotated[Path, typer.Option(help="The figure: .png, .pdf or .svg.")] = Path("adaptation.png"),
+    kind: Annotated[str, typer.Option(help="adaptation, trials, scores or learning.")] = "adaptation",
+    title: Annotated[str | None, typer.Option(help="A title of your own.")] = None,
+) -> None:
+    """Draw a figure from cards: how goals come faster, how trials become shorter, scores, or the learning curve."""
+    from lsnn_rl.agents import figures
+
+    figure = figures.draw(kind, cards, title)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=200)
+    _say(f"Written to {out}.")
+
+
+@app.command()
+def demo(
+    minutes: Annotated[float, typer.Option(help="Time to train.")] = 10.0,
+    recipe: Annotated[str, typer.Option(help="What to train.")] = "LSNNArena-v0/lsnn",
+    folder: Annotated[Path, typer.Option(help="Where everything goes; an earlier demo there is replaced.")] = Path(
+        "runs/demo"
+    ),
+    lifetimes: Annotated[int, typer.Option(help="Test lifetimes.")] = 500,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, worlds and actions.")] = None,
+) -> None:
+    """Train a spiking agent, evaluate it against the references and its own amnesia, draw and film it."""
+    from lsnn_rl.agents import training
+    from lsnn_rl.agents.demo import run_demo
+
+    changes = [f"train.minutes={minutes}", f"test.lifetimes={lifetimes}", *_given("train.seed", seed)]
+    try:
+        card = run_demo(recipe, changes, folder, _say)
+    except training.Interrupted as stopped:
+        _say(str(stopped))
+        raise typer.Exit(130) from None
+    _print_table(card)
+    _say(f"Written to {folder}: agent, card.json, adaptation.png, lifetime.gif. Watch it: lsnn-rl enjoy {folder}")
+
+
+@app.callback(invoke_without_command=True)
+def root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from lsnn_rl import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a mistake we can explain is printed, not traced."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="lsnn-rl")
+    except LSNNError as mistake:
+        print(f"lsnn-rl: {mistake}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _given(key: str, value: object) -> list[str]:
+    return [] if value is None else [f"{key}={value}"]
+
+
+def _new_folder(env_id: str, cell: str) -> Path:
+    return Path("runs") / env_id / f"{cell}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _key_values(pairs: Sequence[str]) -> dict[str, Any]:
+    """Settings written key=value, values read as YAML."""
+    import yaml
+
+    settings = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadValue(f"--env-kwarg {pair} sets nothing. Write key=value, for example teleport=same_step.")
+        settings[key] = yaml.safe_load(value)
+    return settings
+
+
+def _share_bar() -> Any:
+    from lsnn_rl.agents.training import share_bar
+
+    return share_bar(sys.stderr.isatty())
+
+
+def _print_table(card: Any) -> None:
+    """The card as a table: the agent, the same agent hampered, and the references."""
+    from rich.console import Console
+    from rich.table import Table
+
+    of = card["score"]["of"]
+    table = Table(title=f"{card['env']}, {card['lifetimes']} {card['split']} lifetimes", title_justify="left")
+    table.add_column("agent")
+    for heading in (f"{of} per lifetime", "95 % interval", "amnesic 0, best known 1"):
+        table.add_column(heading, justify="right")
+    rows = [(card["agent"], card["score"], card["normalized"], "bold")]
+    rows += [
+        (f"  {name.replace('_', ' ')}", entry, entry["normalized"], "") for name, entry in card["controls"].items()
+    ]
+    for name, entry, normalized, style in rows:
+        low, high = entry["ci95"]
+        share = "" if normalized is None else f"{normalized['mean']:.2f}"
+        table.add_row(name, f"{entry['mean']:.1f}", f"{low:.1f} to {high:.1f}", share, style=style)
+    for name, value in (card["references"] or {}).items():
+        table.add_row(name.replace("_", " "), f"{value:.1f}", "", "", style="dim")
+    Console().print(table)
+    if card["claims"]["uses_memory"] is not None:
+        print("Uses memory: " + ("yes" if card["claims"]["uses_memory"] else "not shown"))
+
+
+if __name__ == "__main__":
+    main()
