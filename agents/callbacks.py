@@ -54,8 +54,8 @@ class TrainingProgress(BaseCallback):
 class CheckpointCallback(BaseCallback):
     """Writes a checkpoint every so many seconds of wall-clock time, and keeps the newest few.
 
-    At the start of every rollout it takes a snapshot in memory, since only there nothing is half done; what is written,
-    also after Ctrl-C or when training meets a NaN, is always such a snapshot. Resuming from it repeats at most one rollout.
+    At the start of every rollout it takes a snapshot in memory, since only there nothing is half done. What is written,
+    also after Ctrl-C or when training meets a NaN, is always such a snapshot; resuming repeats at most one rollout.
 
     Args:
         folder: files are called checkpoint-<environment steps>.ckpt.

@@ -1,7 +1,7 @@
 """Interrupting a training and going on as if nothing had happened.
 
-A checkpoint holds all that the next step depends on: weights, optimiser and rewiring, the network's state, the worlds in
-mid-lifetime, normalisers, every random generator, counters and schedules. Training 2N steps, and training N, saving,
+A checkpoint holds all that the next step depends on: weights, optimiser and rewiring, the network's state, the worlds
+in mid-lifetime, normalisers, every random generator, counters and schedules. Training 2N steps, and training N, saving,
 loading in another process and training N more, give the same weights bit for bit.
 
     file = magic | sha256 of the rest | length of the JSON | JSON | safetensors

@@ -95,7 +95,8 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any]]) -> None:
     if len(stack) != len(states):
         names = " on ".join(type(layer).__name__ for layer in stack)
         raise BadValue(
-            f"The checkpoint holds the state of {len(states)} layers, the environment is {names}. Wrap it as in training."
+            f"The checkpoint holds the state of {len(states)} layers, the environment is {names}. "
+            "Wrap it as it was in training."
         )
     for layer, state in zip(stack[:-1], states[:-1], strict=True):
         for name in KEPT[type(layer)]:

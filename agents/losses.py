@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from lsnn_rl.errors import ShapeMismatch
+from lsnn_rl.regularizers import firing_rate
+from lsnn_rl.units import per_step
 
 
 def gae(
@@ -122,10 +124,10 @@ def firing_rate_loss(counts: Tensor, simulation_steps: int, dt_ms: float, target
     Args:
         counts: spikes of each cell over the sequence, [B, H].
         simulation_steps, dt_ms: how long the sequence is. target_hz: the rate to stay near.
-    Returns: scalar; 1 for a silent network, 0 if every cell fires at the target.
+    Returns: scalar; 1 for a silent network, 0 if every cell fires at the target: its weight compares with PPO's terms,
+        whatever dt and target are.
 
-    >>> firing_rate_loss(torch.tensor([[10.0, 30.0]]), 1000, 1.0, target_hz=20.0).item()
+    >>> round(firing_rate_loss(torch.tensor([[10.0, 30.0]]), 1000, 1.0, target_hz=20.0).item(), 6)
     0.25
     """
-    rates = counts.mean(0) * (1000.0 / (simulation_steps * dt_ms))
-    return (rates / target_hz - 1).square().mean()
+    return firing_rate(counts, simulation_steps, dt_ms, target_hz) / per_step(target_hz, dt_ms) ** 2

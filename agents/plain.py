@@ -1,7 +1,7 @@
 """Structures as JSON plus arrays, so that reading a file never runs code.
 
-`to_plain` takes numbers, strings, lists, tuples, deques, dicts with any keys, numpy arrays, tensors, Gymnasium spaces and
-torch classes; the arrays go into a table of their own (stored as safetensors), everything else into plain JSON.
+`to_plain` takes numbers, strings, lists, tuples, deques, dicts with any keys, numpy arrays, tensors, Gymnasium spaces
+and torch classes; the arrays go into a table of their own (stored as safetensors), everything else into plain JSON.
 `from_plain` undoes it exactly, to the bit and the type. Whatever else is met is refused, with the path to it.
 """
 
@@ -34,7 +34,7 @@ def to_plain(value: Any, arrays: dict[str, np.ndarray], path: str = "") -> Any:
     >>> to_plain({"a": (1, np.zeros(2))}, table), list(table)
     ({'a': {'~': 'tuple', 'items': [1, {'~': 'array', 'name': '/a/1'}]}}, ['/a/1'])
     """
-    if value is None or isinstance(value, bool | int | float | str) and not isinstance(value, np.generic):
+    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, np.generic)):
         return value
     if isinstance(value, np.generic):
         return {_TAG: "number", "dtype": value.dtype.str, "value": value.item()}
@@ -188,6 +188,6 @@ def _bound(bound: np.ndarray) -> Any:
 
 def _refusal(path: str, value: Any, what: str) -> BadValue:
     return BadValue(
-        f"Only data can be written to a file that is safe to read; {path.strip('/') or 'this'} is {what} ({value!r:.80}). "
-        "Use numbers, strings, arrays, lists and dicts there, or a class of torch."
+        f"Only data can be written to a file that is safe to read; {path.strip('/') or 'this'} is {what} "
+        f"({repr(value)[:80]}). Use numbers, strings, arrays, lists and dicts there, or a class of torch."
     )

@@ -1,8 +1,9 @@
 """Proximal policy optimisation for any recurrent policy, with Stable-Baselines3's surface.
 
-It knows no cell and no world by name. A policy has three verbs (`initial_state`, `act`, `evaluate_sequence`) and a state
-that is carried, never looked into: across steps, rollouts, lifetimes (reset in place by `starts`) and through save/load.
-Acting and training run the same stepping function from the same state, so before the first update the ratio is 1.
+It knows no cell and no world by name. A policy has three verbs (`initial_state`, `act`, `evaluate_sequence`) and a
+state that is carried, never looked into: across steps, rollouts, lifetimes (reset in place by `starts`) and through
+save/load. Acting and training run the same stepping function from the same state, so before the first update the ratio
+is 1.
 """
 
 import math
@@ -166,8 +167,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         ).to(self.device)
         if not hasattr(self.policy, "evaluate_sequence"):
             raise WrongAlgorithm(
-                f"RecurrentPPO trains policies that keep a state; {type(self.policy).__name__} has no evaluate_sequence. "
-                f"Use one of {', '.join(sorted(self.policy_aliases))}, or write the three verbs of "
+                f"RecurrentPPO trains policies that keep a state; {type(self.policy).__name__} has no "
+                f"evaluate_sequence. Use one of {', '.join(sorted(self.policy_aliases))}, or write the three verbs of "
                 "lsnn_rl.agents.policies: initial_state, act, evaluate_sequence."
             )
         self.rollout_buffer = Rollout(

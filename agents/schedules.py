@@ -11,7 +11,7 @@ Stable-Baselines3's own floats and callables of the remaining progress (1 at the
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Union
+from typing import Any
 
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 
@@ -80,7 +80,7 @@ class Halve:
 SCHEDULES: dict[str, type] = {"constant": Constant, "linear": Linear, "cosine": Cosine, "halve": Halve}
 
 Schedule = Callable[[float], float]
-ScheduleLike = Union[float, Mapping[str, Any], Schedule]
+ScheduleLike = float | Mapping[str, Any] | Schedule
 
 
 def make_schedule(value: ScheduleLike, name: str = "learning_rate") -> Schedule:
@@ -88,9 +88,9 @@ def make_schedule(value: ScheduleLike, name: str = "learning_rate") -> Schedule:
 
     >>> make_schedule({"schedule": "linear", "start": 0.2})(0.5)
     0.1
-    >>> make_schedule({"schedule": "liner", "start": 0.2})
+    >>> make_schedule({"schedule": "cosin", "start": 0.2})
     Traceback (most recent call last):
-    lsnn_rl.errors.UnknownName: No schedule is called 'liner'. Did you mean 'linear'? Known: constant, cosine, halve, linear.
+    lsnn_rl.errors.UnknownName: No schedule is called 'cosin'. Did you mean 'cosine'? Known: constant, cosine, ...
     """
     if isinstance(value, FloatSchedule):
         return value

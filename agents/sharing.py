@@ -1,4 +1,4 @@
-"""Agents as folders that can be handed to anyone: weights as safetensors, the rest as readable JSON, and nothing to run.
+"""Agents as folders that can be handed to anyone: weights as safetensors, the rest as readable JSON, nothing to run.
 
     agent.safetensors     the policy's weights and buffers
     agent.json            policy class and keywords, spaces, world, normaliser, library versions, sha256 of the weights
@@ -175,8 +175,8 @@ def find_agent(where: str | Path) -> Path:
                 return folder
     zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
     raise MissingFile(
-        f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo has "
-        f"that name. Pass a folder written by save_agent, or one of: {', '.join(zoo) or 'none in the zoo'}."
+        f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo "
+        f"has that name. Pass a folder written by save_agent, or one of: {', '.join(zoo) or 'none in the zoo'}."
     )
 
 

@@ -6,8 +6,8 @@
     info of the reset in the same step           reset_infos[i]
     info[key] [N] with the mask info["_" + key]  infos[i][key], plain Python numbers, one dict per slot
 
-The step that ends a lifetime must also begin the next (SAME_STEP): under NEXT_STEP every lifetime would be followed by a
-step whose action is ignored, and the learner would learn from it.
+The step that ends a lifetime must also begin the next (SAME_STEP): under NEXT_STEP every lifetime would be followed by
+a step whose action is ignored, and the learner would learn from it.
 """
 
 import inspect
