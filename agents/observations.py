@@ -30,20 +30,6 @@ def check_spaces(observations: spaces.Space, actions: spaces.Space, images: bool
     _check_counting(actions, "The action space", "TransformAction")
 
 
-def flat_box(space: spaces.Space) -> spaces.Box:
-    """The space of a flattened observation as SB3 preprocesses it: Box entries as they are, choices one-hot.
-
-    >>> flat_box(spaces.Dict(a=spaces.Box(-2, 2, (1,)), b=spaces.Discrete(2))).high.tolist()
-    [2.0, 1.0, 1.0]
-    """
-    if isinstance(space, spaces.Dict):
-        parts = [flat_box(part) for part in space.values()]
-        return spaces.Box(np.concatenate([p.low for p in parts]), np.concatenate([p.high for p in parts]))
-    if isinstance(space, spaces.Box):
-        return spaces.Box(space.low.astype(np.float32).ravel(), space.high.astype(np.float32).ravel())
-    return spaces.Box(0.0, 1.0, (spaces.flatdim(space),))
-
-
 def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int = 1) -> Tensor | dict[str, Tensor]:
     """An observation with `axes` leading axes ([N] or [T, N]) as a tensor (a dict of tensors for a Dict), shapes checked.
 

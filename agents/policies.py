@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from lsnn_rl.agents import building
 from lsnn_rl.agents.heads import floor, make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
-from lsnn_rl.agents.observations import check_finite, check_spaces, flat_box, to_tensor
+from lsnn_rl.agents.observations import check_finite, check_spaces, to_tensor
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.encoders import build_encoder
@@ -291,7 +291,7 @@ class LSNNPolicy(UpstreamFace):
 
     def _make_core(self, plain: bool) -> Core:
         # A features extractor of the user's own may give any numbers: then there are no bounds to tune cells to.
-        space = flat_box(self.observation_space) if plain else spaces.Box(-np.inf, np.inf, (self.features_dim,))
+        space = self.observation_space if plain else spaces.Box(-np.inf, np.inf, (self.features_dim,))
         encoder = build_encoder(self.encoder_name, space, **self.encoder_kwargs)
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
         if encoder.bias_line is not None and self.cell != "none":
