@@ -22,7 +22,7 @@ def build_network(cell: str, inputs: int, readouts: int, **options: Any) -> Recu
     32
     >>> build_network("alif", inputs=6, readouts=4, sise=32)
     Traceback (most recent call last):
-    lsnn_rl.errors.UnknownName: No option of alif is called 'sise'. Did you mean 'size'? Known: beta, ...
+    lsnn_rl.errors.UnknownName: No option of alif is called 'sise'. Did you mean 'size'? Known: adaptive, ...
     """
     if cell == "lsnn":
         return LSNN(inputs, readouts=readouts, **options)
