@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,6 +69,8 @@ def agent_and_world(
     """An agent by name, and the world it acts in: the one asked for, else the one it was trained in."""
     from lsnn_rl.agents.sharing import find_agent, load_agent
 
+    if env_id is not None and env_id not in gym.registry:
+        raise unknown_name("world", env_id, WORLDS)
     try:
         find_agent(name)
     except MissingFile:

@@ -22,6 +22,7 @@ from lsnn_rl.agents.contract import Agent, let_watch
 from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.statistics import Interval, mean_interval
 from lsnn_rl.envs.references import reference_scores
+from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.envs.splits import split_hash
 from lsnn_rl.errors import BadValue, unknown_name
 
@@ -228,7 +229,7 @@ def _join(parts: list[Lifetimes]) -> Lifetimes:
 
 def _make(env_id: str, slots: int, split: str, kwargs: Mapping[str, Any]) -> gym.vector.VectorEnv:
     if env_id not in gym.registry:
-        raise unknown_name("world", env_id, [name for name in gym.registry if name.startswith("LSNN")])
+        raise unknown_name("world", env_id, WORLDS)
     return gym.make_vec(env_id, num_envs=slots, split=split, **kwargs)
 
 

@@ -192,9 +192,9 @@ def zoo_names() -> list[str]:
 
 
 def _world_ids() -> list[str]:
-    from gymnasium import registry
+    from lsnn_rl.envs.registration import WORLDS
 
-    return sorted(name for name in registry if name.startswith("LSNN"))
+    return sorted(WORLDS)
 
 
 def _known_names() -> str:
