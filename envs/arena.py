@@ -125,7 +125,7 @@ class Arena(LifetimeTask):
         if not seen:
             raise BadValue("All four parts of the observation are switched off. Leave at least one observe_... on.")
         ends = np.cumsum([0, *(width for _, width, *_ in seen)])
-        self._seen = [
+        self.seen = [
             (name, slice(a, b) if b - a > 1 else int(a))
             for (name, *_), a, b in zip(seen, ends[:-1], ends[1:], strict=True)
         ]
@@ -176,7 +176,7 @@ class Arena(LifetimeTask):
 
     def observe(self) -> NDArray[np.float32]:
         seen = np.empty((self.slots, self.observation_space.shape[0]), np.float32)
-        for name, where in self._seen:
+        for name, where in self.seen:
             seen[:, where] = getattr(self, name)
         return seen
 
