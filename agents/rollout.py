@@ -103,7 +103,7 @@ class Rollout:
         """An observation [N, ...] in the types in which the rollout keeps it."""
         if isinstance(self._written, dict):
             return {key: _as(obs[key], like) for key, like in self._rows[0].items()}  # type: ignore[union-attr]
-        return _as(np.asarray(obs), self._rows[0])
+        return _as(obs, self._rows[0])
 
     def tell(self, task: np.ndarray, known: np.ndarray) -> None:
         """Keep the hidden task and whether it can be known, read before the step that follows `observe`."""
@@ -237,8 +237,8 @@ def _numpy(part: Observations) -> Any:
     return {key: value.numpy() for key, value in part.items()} if isinstance(part, dict) else part.numpy()
 
 
-def _as(array: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(array).to(like.dtype)
+def _as(array: Any, like: Tensor) -> Tensor:
+    return torch.as_tensor(array).to(like.dtype)
 
 
 def _columns(part: Observations, index: Tensor) -> Observations:

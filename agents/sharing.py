@@ -9,7 +9,6 @@ Stable-Baselines3's own `save` and `load` go on working beside it; those files c
 import hashlib
 import json
 from collections.abc import Mapping
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -228,19 +227,9 @@ def _kind(raw: bytes) -> str:
 
 
 def _keywords(policy: Any) -> dict[str, Any]:
-    """The policy's constructor keywords, where they differ from the defaults."""
-    defaults = {name: parameter.default for name, parameter in signature(type(policy).__init__).parameters.items()}
-    given = policy._get_constructor_parameters()
+    """All the policy's constructor keywords, so that later defaults cannot change what this agent is."""
     left_out = {"observation_space", "action_space", "lr_schedule"}
-    return {
-        name: value
-        for name, value in given.items()
-        if name not in left_out and not (name in defaults and _same(value, defaults[name]))
-    }
-
-
-def _same(value: Any, default: Any) -> bool:
-    return type(value) is type(default) and value == default
+    return {name: value for name, value in policy._get_constructor_parameters().items() if name not in left_out}
 
 
 def _normalizer(env: Any) -> dict[str, Any] | None:

@@ -98,8 +98,8 @@ def watch(env: VecEnv, steps: int, generator: np.random.Generator) -> Lessons:
     """
     if not answers(env, ["task_vector", "task_known"]):
         raise BadValue(
-            f"A warm-up on the hidden task needs a world that reveals it (task_vector, task_known); {env.unwrapped} does "
-            "not. Use a world of lsnn_rl.envs, or leave the warm-up out: warm_up: {iterations: 0}."
+            f"A warm-up on the hidden task needs a world that reveals it (task_vector, task_known); {env.unwrapped} "
+            "does not. Use a world of lsnn_rl.envs, or leave the warm-up out: warm_up: {iterations: 0}."
         )
     has_expert = answers(env, ["expert"])
     obs = env.reset()
@@ -151,8 +151,8 @@ def warm_up(
     policy = getattr(model, "policy", model)
     if getattr(policy, "task_size", None) in (None, 0):
         raise BadValue(
-            "A warm-up trains the policy's task head, and this policy has none. Give the task a weight, "
-            "RecurrentPPO(..., auxiliary={'task_inference': 0.3}), or the policy a head: policy_kwargs={'task_size': 2}."
+            "A warm-up trains the policy's task head, and this policy has none. Give the task a weight "
+            "(RecurrentPPO(..., auxiliary={'task_inference': 0.3})) or the policy a head (task_size=2)."
         )
     venv = make_env(env, batch, **(env_kwargs or {})) if isinstance(env, str) else make_env(env)
     venv.seed(seed)
@@ -181,8 +181,8 @@ def warm_up(
             norm = nn.utils.clip_grad_norm_(policy.parameters(), max_grad_norm).item()
             if not math.isfinite(loss.item()) or not math.isfinite(norm):
                 raise BadValue(
-                    f"The warm-up stopped in iteration {iteration + 1}: its error is {loss.item()}, the gradient's norm "
-                    f"{norm}. The weights are those of the iteration before. Lower learning_rate ({learning_rate})."
+                    f"The warm-up stopped in iteration {iteration + 1}: its error is {loss.item()}, the gradient's "
+                    f"norm {norm}. The weights are those from before. Lower learning_rate ({learning_rate})."
                 )
             optimizer.step()
             errors.append(error.item())
