@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from gymnasium import spaces
 from torch import nn
 
+from lsnn_rl import units
 from lsnn_rl.agents.feedforward import FeedForward
+from lsnn_rl.agents.poisson import KeyedPoisson
+from lsnn_rl.encoders import build_encoder
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.network import LSNN, RecurrentNetwork, build_network
 from lsnn_rl.network.options import accepted
@@ -15,7 +19,9 @@ from lsnn_rl.neurons.alif import ALIF
 def check_upstream_defaults(n_lstm_layers: int, lstm_kwargs: dict[str, Any] | None) -> None:
     """Two of upstream's keywords speak of nn.LSTM and have no meaning here."""
     if n_lstm_layers != 1:
-        raise BadValue(f"n_lstm_layers = {n_lstm_layers}, but the network has one layer. Leave it at 1 and give more neurons.")
+        raise BadValue(
+            f"n_lstm_layers = {n_lstm_layers}, but the network has one layer. Leave it at 1 and give more neurons."
+        )
     if lstm_kwargs:
         raise BadValue(
             f"lstm_kwargs = {lstm_kwargs} is for torch's nn.LSTM, which is not used here. "
@@ -29,7 +35,7 @@ def critic_core(shared: bool | None, own: bool | None, share_features: bool) -> 
     AssertionErrors, as upstream's: code written for it may expect them.
     """
     assert not (shared and own), (
-        "shared_lstm=True and enable_critic_lstm=True exclude each other. Share one network, or give the critic its own."
+        "shared_lstm=True and enable_critic_lstm=True exclude each other. Share one, or give the critic its own."
     )
     assert share_features or not shared, (
         "shared_lstm=True needs share_features_extractor=True. Share both, or give the critic its own network "
@@ -47,7 +53,9 @@ def with_neurons(cell: str, neurons: int | None, options: dict[str, Any]) -> dic
         if name not in known:
             raise unknown_name(f"option of a policy with cell {cell!r}", name, known)
     if "noise" in options:
-        raise BadValue("noise: a policy must meet in learning what it met in acting, and keeps no samples. Leave it out.")
+        raise BadValue(
+            "noise: a policy must meet in learning what it met in acting, and keeps no samples. Leave it out."
+        )
     if neurons is None:
         return dict(options)
     sizes = {"regular": neurons - neurons // 2, "adaptive": neurons // 2} if cell == "lsnn" else {"size": neurons}
@@ -67,6 +75,23 @@ def known_options(cell: str) -> set[str]:
     return accepted(CELLS.get(cell)) | accepted(RecurrentNetwork) | {"size"}
 
 
+def make_encoder(name: str, space: spaces.Space, options: dict[str, Any]) -> nn.Module:
+    """The encoder of that name; one that draws spikes draws them so that learning meets them again."""
+    options = dict(options)
+    try:
+        if not options.pop("poisson", False):
+            return build_encoder(name, space, **options)
+        rate = units.per_step(options.get("rate_max_hz", 500.0), options.get("dt_ms", 1.0))
+        return KeyedPoisson(build_encoder("population", space, **options), rate)
+    except TypeError as error:
+        raise BadValue(
+            f"encoder_kwargs = {options} for the encoder {name!r}: {str(error).partition('() ')[2]}. "
+            "See lsnn_rl.encoders for what each takes."
+        ) from error
+
+
 def make_network(cell: str, inputs: int, readouts: int, options: dict[str, Any]) -> nn.Module:
     """A network of any cell, or the feed-forward control."""
-    return FeedForward(inputs, readouts, **options) if cell == "none" else build_network(cell, inputs, readouts, **options)
+    return (
+        FeedForward(inputs, readouts, **options) if cell == "none" else build_network(cell, inputs, readouts, **options)
+    )

@@ -1,6 +1,5 @@
 """The control without memory, behind the same door as the recurrent networks."""
 
-import torch
 from torch import Tensor, nn
 
 from lsnn_rl.errors import BadValue

@@ -1,8 +1,8 @@
-"""Action distributions as plain formulas on any leading axes, so that one step of acting costs a handful of torch calls.
+"""Action distributions as plain formulas on any leading axes, so that a step of acting costs a handful of torch calls.
 
 Each head gives the numbers of its class in `stable_baselines3.common.distributions` (a test compares them), without
-building a distribution object per step. `params` [..., P] comes from the policy's action layer, `spread` is the policy's
-log standard deviation [A] where there is one, actions are [..., A].
+building a distribution object per step. `params` [..., P] comes from the policy's action layer, `spread` is the log
+standard deviation [A] where there is one, actions are [..., A].
 """
 
 import math
@@ -28,7 +28,7 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 class Head(Protocol):
     def act(self, params: Tensor, spread: Tensor | None, deterministic: bool) -> tuple[Tensor, Tensor]:
-        """Actions [..., A] and their log-probabilities [...]. Deterministic: the mode, and no random number is drawn."""
+        """Actions [..., A] and their log-probabilities [...]. Deterministic: the mode, without any random number."""
 
     def evaluate(self, params: Tensor, spread: Tensor | None, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities [...] of given actions and the entropy [...]."""
@@ -153,8 +153,9 @@ class _Floor(Function):
 
 
 def floor(value: Tensor, at_least: float) -> Tensor:
-    """`value`, but never below `at_least`. A plain clamp would hold what sinks below for ever, since its gradient is zero
-    there; here the gradient that would raise it still passes.
+    """`value`, but never below `at_least`.
+
+    A plain clamp has no gradient below and would hold for ever what sank there; here what would raise it passes.
 
     >>> x = torch.tensor([-2.0], requires_grad=True)
     >>> floor(x, -1.0).item()

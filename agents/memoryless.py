@@ -19,9 +19,8 @@ def needs_memory(policy: str, caller: str) -> WrongAlgorithm:
 def refuse_memoryless_caller(policy: str) -> None:
     """Raise WrongAlgorithm if the algorithm that is building the policy will not keep its state.
 
-    SB3 tells a policy nothing about who builds it, so this looks up the calling frames. Whoever uses SB3's own
-    rollout loop calls the policy without state; any other loop is given the benefit of the doubt, and `forward` says the
-    same at its first call.
+    SB3 tells a policy nothing about who builds it, so this looks up the calling frames. Whoever uses SB3's own rollout
+    loop calls the policy without state; any other loop gets the benefit of the doubt, and `forward` would still refuse.
     """
     frame = sys._getframe(1)
     while frame is not None:

@@ -1,6 +1,6 @@
 """Which spaces a policy can serve, and what an observation must look like; every refusal says what to do instead."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ def check_spaces(observations: spaces.Space, actions: spaces.Space, images: bool
 
 
 def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int = 1) -> Tensor | dict[str, Tensor]:
-    """An observation with `axes` leading axes ([N] or [T, N]) as a tensor (a dict of tensors for a Dict), shapes checked.
+    """An observation with `axes` leading axes ([N] or [T, N]) as a tensor, or a dict of tensors.
 
     Raises: ShapeMismatch.
     """
@@ -46,12 +46,19 @@ def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes:
     if tensor.shape[axes:] != space.shape or tensor.dim() != axes + len(space.shape):
         if isinstance(space, spaces.Discrete) and tensor.shape[axes:] == (1,):  # upstream's buffers keep the axis
             return tensor.squeeze(-1)
-        lead = ", ".join(["T", "N"][-axes:])
+        wanted = _batch(space, "N" if axes == 1 else "T, N")
         raise ShapeMismatch(
             f"The observation has shape {tuple(tensor.shape)}, the space {space.shape}. "
-            f"Pass an array of shape ({', '.join([lead, *map(str, space.shape)])}{',' if not space.shape and axes == 1 else ''})."
+            f"Pass an array of shape {wanted}."
         )
     return tensor
+
+
+def each(observation: Tensor | dict[str, Tensor], change: Callable[[Tensor], Tensor]) -> Tensor | dict[str, Tensor]:
+    """The observation with every entry changed."""
+    if isinstance(observation, dict):
+        return {key: change(value) for key, value in observation.items()}
+    return change(observation)
 
 
 def check_finite(observation: Tensor | dict[str, Tensor], space: spaces.Space) -> None:
@@ -67,11 +74,12 @@ def check_finite(observation: Tensor | dict[str, Tensor], space: spaces.Space) -
         if not np.isfinite(observation.sum().item()) and not (good := observation.isfinite()).all():
             row, *index = (~good).nonzero()[0].tolist()
             raise BadValue(
-                f"The observation of environment {row} is {observation[row][tuple(index)].item()} at index {tuple(index)}. "
-                "Observations must be finite: look at the environment's step() and reset(), or at a normaliser's statistics."
+                f"The observation of environment {row} is {observation[row][tuple(index)].item()} at index "
+                f"{tuple(index)}. Observations must be finite: look at the environment's step() and reset(), or at a "
+                "normaliser's statistics."
             )
     elif isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
-        choices = space.n if isinstance(space, spaces.Discrete) else torch.as_tensor(space.nvec, device=observation.device)
+        choices = torch.as_tensor(space.n if isinstance(space, spaces.Discrete) else space.nvec).to(observation.device)
         if ((observation < 0) | (observation >= choices)).any():
             raise BadValue(
                 f"The observation {observation.tolist()} holds a choice that {space} does not have. "
@@ -86,7 +94,8 @@ def check_given(observation: Any, space: spaces.Space) -> None:
     """
     if isinstance(observation, tuple) and len(observation) == 2 and isinstance(observation[1], dict):
         raise BadValue(
-            "predict() was given the pair (observation, info). Gymnasium's reset() returns both: write `obs, info = env.reset()`."
+            "predict() was given the pair (observation, info). Gymnasium's reset() returns both: "
+            "write `obs, info = env.reset()`."
         )
     if isinstance(space, spaces.Dict):
         if not isinstance(observation, Mapping) or set(observation) != set(space):
@@ -111,21 +120,25 @@ def _check_observation_space(space: spaces.Space, where: str, images: bool) -> N
     _check_counting(space, where, "TransformObservation")
     if is_image_space(space) and not images:
         raise BadValue(
-            f"{where} is an image of shape {space.shape}, which the encoders do not read. Pass features_extractor_class "
-            "(stable_baselines3.common.torch_layers.NatureCNN, say), or wrap the environment so that it gives numbers."
+            f"{where} is an image of shape {space.shape}, which the encoders do not read. Pass "
+            "features_extractor_class=NatureCNN (of SB3), or wrap the environment so that it gives numbers."
         )
 
 
 def _check_counting(space: spaces.Space, where: str, wrapper: str) -> None:
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start != 0):
-        raise BadValue(f"{where} is {space}, counting from {space.start}. Count from 0: use gymnasium.wrappers.{wrapper}.")
+        raise BadValue(
+            f"{where} is {space}, counting from {space.start}. Count from 0: use gymnasium.wrappers.{wrapper}."
+        )
     if isinstance(space, (spaces.MultiDiscrete, spaces.MultiBinary)) and len(space.shape) != 1:
-        raise BadValue(f"{where} is {space} with {len(space.shape)} axes. Give it one axis: use gymnasium.wrappers.{wrapper}.")
+        raise BadValue(
+            f"{where} is {space} with {len(space.shape)} axes. Give it one axis: use gymnasium.wrappers.{wrapper}."
+        )
 
 
 def _describe(observation: Any) -> str:
     return f"a dict of {sorted(observation)}" if isinstance(observation, Mapping) else f"a {type(observation).__name__}"
 
 
-def _batch(space: spaces.Space) -> str:
-    return f"({', '.join(['N', *map(str, space.shape)])}{',' if not space.shape else ''})"
+def _batch(space: spaces.Space, lead: str = "N") -> str:
+    return f"({', '.join([lead, *map(str, space.shape)])}{',' if lead == 'N' and not space.shape else ''})"

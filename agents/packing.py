@@ -1,7 +1,7 @@
 """A network's state as upstream's LSTM pair (h, c): what sb3_contrib.RecurrentPPO stores, resets and hands back.
 
 Upstream knows one shape only, `(layers, N, hidden_size)` twice. A state of S numbers a row is laid out flat, cut in two
-halves and padded by at most one zero. Upstream resets by multiplying with zero, and zero is the rest state of every cell.
+halves and padded by at most one zero. Upstream resets by multiplying with zero: the rest state of every cell.
 It keeps such a pair for actor and critic at every step, 8 S bytes each a transition; lsnn_rl.RecurrentPPO keeps states
 at the starts of chunks only.
 """
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from lsnn_rl.agents.poisson import AGE, KeyedPoisson, ages, with_age
 from lsnn_rl.errors import ShapeMismatch
 from lsnn_rl.network import Output
 from lsnn_rl.state import State, check_rows, pack, size, unpack
@@ -50,16 +51,22 @@ class Core(nn.Module):
     def __init__(self, encoder: nn.Module, network: nn.Module, inputs: int) -> None:
         super().__init__()
         self.encoder, self.network = encoder, network
-        self.packing = Packing(network.initial_state(1))
+        self.packing = Packing(self.initial_state(1))
         self.input_size, self.hidden_size = inputs, self.packing.width
 
     def initial_state(self, n: int) -> State:
-        return self.network.initial_state(n)
+        state = self.network.initial_state(n)
+        return with_age(state, n) if isinstance(self.encoder, KeyedPoisson) else state
 
     def run(self, features: Tensor, state: State, starts: Tensor, counts: bool = False) -> tuple[Output, State]:
-        """Run features [T, N, F] from `state`, reset where `starts` [T, N]; the network's Output and the state after."""
+        """Run features [T, N, F] from `state`, reset where `starts` [T, N]; the Output and the state after."""
         check_rows(state, features.shape[1])
-        return self.network.run(self.encoder(features), state, starts, counts=counts)
+        if not isinstance(self.encoder, KeyedPoisson):
+            return self.network.run(self.encoder(features), state, starts, counts=counts)
+        age = ages(state[AGE][:, 0], starts)
+        state = {name: value for name, value in state.items() if name != AGE}
+        output, state = self.network.run(self.encoder(features, age), state, starts, counts=counts)
+        return output, {**state, AGE: age[-1].unsqueeze(1)}
 
 
 def join(actor: State, critic: State) -> State:

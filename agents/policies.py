@@ -1,7 +1,7 @@
 """Who acts: an encoder, a recurrent network of any cell, an action distribution and a value.
 
-One class, two faces. The neutral one (`initial_state`, `act`, `evaluate_sequence`, `predict_values_from`) is time-major and
-hands the network's state in and out as it is: `lsnn_rl.RecurrentPPO` uses it. The other is that of sb3_contrib's
+One class, two faces. The neutral one (`initial_state`, `act`, `evaluate_sequence`, `predict_values_from`) is time-major
+and hands the network's state in and out as it is: `lsnn_rl.RecurrentPPO` uses it. The other is that of sb3_contrib's
 `RecurrentActorCriticPolicy`: the same calls with the state packed into an LSTM's (h, c), so that
 `sb3_contrib.RecurrentPPO(LSNNPolicy, env)` works unchanged.
 """
@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from lsnn_rl.agents import building
 from lsnn_rl.agents.heads import floor, make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
-from lsnn_rl.agents.observations import check_finite, check_spaces, to_tensor
+from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
-from lsnn_rl.encoders import build_encoder
 from lsnn_rl.errors import BadValue
 from lsnn_rl.rewiring import REWIRINGS
 from lsnn_rl.state import State
@@ -135,6 +134,8 @@ class LSNNPolicy(UpstreamFace):
             optimizer_class,
             optimizer_kwargs,
         )
+        # Flattened numbers are what SB3's preprocessing and extractor would make of them, a dozen calls later.
+        self._as_it_is = plain and isinstance(observation_space, spaces.Box)
         self.cell = self._which_cell(cell)
         self.network_options = building.with_neurons(self.cell, lstm_hidden_size, network)
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
@@ -185,11 +186,12 @@ class LSNNPolicy(UpstreamFace):
 
         Args:
             obs: [T, N, ...]. actions: [T, N, ...]. state: before the first step. starts: [T, N].
-        Returns: values [T, N], log-probabilities [T, N], entropy [T, N], and what auxiliary costs need: "counts", spikes of
-            each cell over the sequence, [N, H] or None; "task_guess" [T, N, V] where the policy has that head.
+        Returns: values [T, N], log-probabilities [T, N], entropy [T, N], and what auxiliary costs need: "counts",
+            spikes of each cell over the sequence, [N, H] or None; "task_guess" [T, N, V] where there is such a head.
         """
         obs = to_tensor(obs, self.observation_space, self.device, axes=2)
-        latent_pi, latent_vf, readout, counts, _ = self._latents(self._features(obs, axes=2), state, starts, counts=True)
+        features = self._features(obs, axes=2)
+        latent_pi, latent_vf, readout, counts, _ = self._latents(features, state, starts, counts=True)
         params = self._action_params(latent_pi)
         log_probs, entropy = self.head.evaluate(params, self.spread, actions.reshape(*params.shape[:2], -1))
         extras: dict[str, Tensor | None] = {"counts": counts}
@@ -237,13 +239,12 @@ class LSNNPolicy(UpstreamFace):
 
     # ---- both faces stand on these -----------------------------------------------------------------------------------
 
-    def _step(
-        self, obs: Any, state: State, starts: Any, deterministic: bool
-    ) -> tuple[Tensor, Tensor, Tensor, State]:
+    def _step(self, obs: Any, state: State, starts: Any, deterministic: bool) -> tuple[Tensor, Tensor, Tensor, State]:
         """`act`, but open to gradients."""
-        obs = to_tensor(obs, self.observation_space, self.device)
+        device = self.value_net.weight.device
+        obs = to_tensor(obs, self.observation_space, device)
         check_finite(obs, self.observation_space)
-        starts = torch.as_tensor(starts, device=self.device)
+        starts = torch.as_tensor(starts, device=device)
         latent_pi, latent_vf, _, _, state = self._latents(self._features(obs), state, starts[None])
         actions, log_probs = self.head.act(self._action_params(latent_pi[0]), self.spread, deterministic)
         return actions.reshape(-1, *self.action_space.shape), self.value_net(latent_vf[0]).squeeze(-1), log_probs, state
@@ -252,14 +253,15 @@ class LSNNPolicy(UpstreamFace):
         """Features [T, N, F] for actor and critic, all steps at once; one step [N, ...] gets T = 1."""
         first = next(iter(obs.values())) if isinstance(obs, dict) else obs
         lead = first.shape[:2] if axes == 2 else (1, first.shape[0])
-        if axes == 2:
-            obs = {key: value.flatten(0, 1) for key, value in obs.items()} if isinstance(obs, dict) else obs.flatten(0, 1)
-        features = self.extract_features(obs)
-        pair = (features, features) if self.share_features_extractor else features
-        return tuple(part.unflatten(0, lead) for part in pair)
+        if self._as_it_is:
+            features = first.float().reshape(*lead, -1)
+            return features, features
+        features = self.extract_features(each(obs, lambda part: part.flatten(0, 1)) if axes == 2 else obs)
+        for_pi, for_vf = (features, features) if self.share_features_extractor else features
+        return for_pi.unflatten(0, lead), for_vf.unflatten(0, lead)
 
     def _latents(self, features: tuple[Tensor, Tensor], state: State, starts: Tensor, counts: bool = False):
-        """Latents [T, N, L] of actor and critic, the actor's readout [T, N, R], spike counts [N, H] or None, the state."""
+        """Latents [T, N, L] of actor and critic, the actor's readout [T, N, R], spike counts [N, H], the state."""
         for_pi, for_vf = features
         actor_state, critic_state = split(state)
         actor, actor_state = self.lstm_actor.run(for_pi, actor_state, starts, counts)
@@ -285,14 +287,15 @@ class LSNNPolicy(UpstreamFace):
     def _which_cell(self, cell: str | None) -> str:
         if self.pinned_cell is not None and cell not in (None, self.pinned_cell):
             raise BadValue(
-                f"{type(self).__name__} has the cell {self.pinned_cell!r}, asked for {cell!r}. Use LSNNPolicy(cell={cell!r})."
+                f"{type(self).__name__} has the cell {self.pinned_cell!r}, asked for {cell!r}. "
+                f"Use LSNNPolicy(cell={cell!r})."
             )
         return cell or self.pinned_cell or "lsnn"
 
     def _make_core(self, plain: bool) -> Core:
         # A features extractor of the user's own may give any numbers: then there are no bounds to tune cells to.
         space = self.observation_space if plain else spaces.Box(-np.inf, np.inf, (self.features_dim,))
-        encoder = build_encoder(self.encoder_name, space, **self.encoder_kwargs)
+        encoder = building.make_encoder(self.encoder_name, space, self.encoder_kwargs)
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
         if encoder.bias_line is not None and self.cell != "none":
             with torch.no_grad():

@@ -1,7 +1,7 @@
 """The face that sb3_contrib's RecurrentPPO knows, put on top of the neutral one.
 
-Upstream hands over rows in sequence-major order and states as an LSTM's (h, c); here they are turned into [T, N, ...] and a
-State, the neutral methods do the work, and the results are turned back. So both faces give the same numbers.
+Upstream hands over rows in sequence-major order and states as an LSTM's (h, c); here they are turned into [T, N, ...]
+and a State, the neutral methods do the work, and the results are turned back. So both faces give the same numbers.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lsnn_rl.agents.losses import firing_rate_loss
 from lsnn_rl.agents.memoryless import needs_memory
-from lsnn_rl.agents.observations import check_given
+from lsnn_rl.agents.observations import check_given, each
 from lsnn_rl.agents.packing import Core, Pair, also_minimise, join, split
 from lsnn_rl.state import State
 
@@ -41,7 +41,7 @@ class UpstreamFace(RecurrentActorCriticPolicy):
         """`evaluate_sequence` on upstream's padded minibatches, whose rows are sequence-major."""
         n = lstm_states.pi[0].shape[1]
         values, log_probs, entropy, extras = self.evaluate_sequence(
-            {key: _time_major(value, n) for key, value in obs.items()} if isinstance(obs, dict) else _time_major(obs, n),
+            each(obs, lambda part: _time_major(part, n)),
             _time_major(actions, n),
             self._unpack(lstm_states),
             _time_major(episode_starts, n),
@@ -55,7 +55,9 @@ class UpstreamFace(RecurrentActorCriticPolicy):
         return values.unsqueeze(-1), log_probs, entropy
 
     @staticmethod
-    def _process_sequence(features: Tensor, lstm_states: Pair, episode_starts: Tensor, lstm: Core) -> tuple[Tensor, Pair]:
+    def _process_sequence(
+        features: Tensor, lstm_states: Pair, episode_starts: Tensor, lstm: Core
+    ) -> tuple[Tensor, Pair]:
         """Run a core over sequence-major rows [n * T, F]; the inherited get_distribution and predict_values call it."""
         n = lstm_states[0].shape[1]
         state = lstm.packing.unpack(lstm_states)

@@ -226,7 +226,7 @@ def test_spike_counts_are_those_of_all_steps_and_simulation_steps():
     counts = policy.evaluate_sequence(obs, actions, policy.initial_state(4), starts)[3]["counts"]
 
     assert counts.shape == (4, 14)
-    assert 0 < counts.sum() and counts.max() <= 12 * 3 / 6 + 1  # a spike every six steps at most: refractory period 5
+    assert counts.sum() > 0 and counts.max() <= 12 * 3 / 6 + 1  # a spike every six steps at most: refractory period 5
 
 
 def test_the_value_layer_begins_with_the_gain_that_was_asked_for():
@@ -389,3 +389,37 @@ def test_a_policy_survives_save_and_load_pickle_and_deepcopy(kind):
     for twin in (kind.load(file), pickle.loads(pickle.dumps(copy.deepcopy(policy)))):
         assert torch.equal(twin.act(obs, state, torch.ones(3), deterministic=True)[0], expected)
         assert twin.log_std_min == -1.0
+
+
+# ---- Poisson spikes --------------------------------------------------------------------------------------------------
+
+
+def test_poisson_spikes_are_met_again_in_learning_whatever_rows_are_learned_together():
+    policy = make(ACTIONS["box"], encoder_kwargs={"poisson": True}, log_std_init=-2.0)
+    obs, starts, actions, values, log_probs, _ = play(policy, steps=20)
+    some = torch.tensor([2, 0])
+
+    again_values, again, _, _ = policy.evaluate_sequence(
+        obs[:, some], actions[:, some], policy.initial_state(2), starts[:, some]
+    )
+
+    assert share_that_agrees(again, log_probs[:, some]) > 0.99
+    assert share_that_agrees(again_values, values[:, some]) > 0.99
+
+
+def test_poisson_spikes_come_at_the_rate_that_was_asked_for_and_independently_from_step_to_step():
+    encoder = make(encoder_kwargs={"poisson": True, "rate_max_hz": 250.0, "curves": 5}).lstm_actor.encoder
+    features = torch.zeros(4000, 1, 3)  # the middle curve of 5 has its centre here: full rate, a quarter of the steps
+
+    spikes = encoder(features, torch.arange(4000.0).unsqueeze(1))[:, 0]
+
+    middle = spikes[:, [2, 7, 12]]
+    assert middle.mean(0).tolist() == pytest.approx([0.25] * 3, abs=4 * (0.25 * 0.75 / 4000) ** 0.5)
+    for a, b in ((middle[:-1, 0], middle[1:, 0]), (middle[:, 0], middle[:, 1])):
+        assert torch.corrcoef(torch.stack([a, b]))[0, 1].abs() < 4 / 4000**0.5
+    assert spikes[:, -1].eq(1).all()  # the constant line does not draw
+
+
+def test_keywords_of_the_encoder_are_answered_too():
+    with pytest.raises(BadValue, match="unexpected keyword argument 'curvs'"):
+        make(encoder_kwargs={"curvs": 12})

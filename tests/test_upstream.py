@@ -1,4 +1,4 @@
-"""sb3_contrib.RecurrentPPO, unchanged, trains our policies: the sixteen points of its unwritten contract, one by one."""
+"""sb3_contrib.RecurrentPPO, unchanged, trains our policies: the sixteen points of its unwritten contract in turn."""
 
 import copy
 import inspect
@@ -48,10 +48,8 @@ class Toy(gym.Env):
 def student(env="CartPole-v1", policy=LSNNPolicy, seed=0, n_steps=16, **options):
     kwargs = TINY if policy is LSNNPolicy else {"size": 10, "readouts": 5}
     algorithm = {key: options.pop(key) for key in list(options) if key in inspect.signature(RecurrentPPO).parameters}
-    return RecurrentPPO(
-        policy, env, n_steps=n_steps, batch_size=16, n_epochs=2, seed=seed, device="cpu", policy_kwargs={**kwargs, **options},
-        **algorithm,
-    )  # fmt: skip
+    fixed = {"n_steps": n_steps, "batch_size": 16, "n_epochs": 2, "seed": seed, "device": "cpu"}
+    return RecurrentPPO(policy, env, policy_kwargs={**kwargs, **options}, **fixed, **algorithm)
 
 
 @torch.no_grad()
@@ -235,7 +233,9 @@ def test_9_somebodys_own_recurrent_algorithm_is_welcome():
 
 
 def test_10_upstreams_keyword_for_size_counts_neurons_half_of_them_adaptive():
-    network = RecurrentPPO(LSNNPolicy, "CartPole-v1", policy_kwargs={"lstm_hidden_size": 21}, device="cpu").policy.network
+    network = RecurrentPPO(
+        LSNNPolicy, "CartPole-v1", policy_kwargs={"lstm_hidden_size": 21}, device="cpu"
+    ).policy.network
 
     assert network.size == 21
     assert network.populations["adaptive"] == slice(11, 21)
@@ -299,7 +299,9 @@ def test_13_without_learning_the_update_finds_the_policy_that_acted(policy):
 
 def test_14_a_cost_on_firing_rates_works_without_a_word_to_upstream():
     def rate(**options):
-        model = student(Toy(spaces.Discrete(2)), n_steps=64, learning_rate=0.01, max_grad_norm=10.0, **options).learn(512)
+        model = student(Toy(spaces.Discrete(2)), n_steps=64, learning_rate=0.01, max_grad_norm=10.0, **options).learn(
+            512
+        )
         policy, obs = model.policy, torch.rand(40, 2, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
         extras = policy.evaluate_sequence(obs, torch.zeros(40, 2), policy.initial_state(2), torch.zeros(40, 2))[3]
         return extras["counts"].mean().item() / 40 * 1000
