@@ -16,7 +16,7 @@ help:
 	@echo "make check       format, lint, types and the quick tests: what CI runs"
 	@echo "make check-slow  the learning wing"
 
-$(READY): setup.cfg pyproject.toml constraints.txt
+$(READY): setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
