@@ -13,6 +13,7 @@ from torch import Tensor
 from lsnn_rl.errors import BadValue, ShapeMismatch, unknown_name
 from lsnn_rl.network.recurrent import Output, RecurrentNetwork
 from lsnn_rl.neurons import Cell
+from lsnn_rl.neurons.lif import LIF
 from lsnn_rl.state import State, rows
 
 Units = slice | Sequence[int] | Tensor | None
@@ -51,16 +52,26 @@ def record(
     (torch.Size([7, 2, 8]), True)
     """
     outputs, states = [], []
+    current = network.initial_state(x.shape[1]) if state is None else state
     for t in range(len(x)):
-        output, state = network.run(x[t : t + 1], state, None if starts is None else starts[t : t + 1], **options)
+        output, current = network.run(x[t : t + 1], current, None if starts is None else starts[t : t + 1], **options)
         outputs.append(output)
-        states.append(state)
-    trace = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-    if hasattr(network.cell, "threshold"):
-        trace["threshold"] = torch.stack([network.cell.threshold(state).expand_as(state["v"]) for state in states])
-    counts = None if outputs[0].counts is None else torch.stack([output.counts for output in outputs]).sum(0)
-    spikes = None if outputs[0].spikes is None else torch.cat([output.spikes for output in outputs])
-    return Output(torch.cat([output.readout for output in outputs]), counts, spikes), state, trace
+        states.append(current)
+    trace = {name: torch.stack([state[name] for state in states]) for name in current}
+    if isinstance(network.cell, LIF):
+        levels = [network.cell.threshold(state).expand_as(state["v"]) for state in states]
+        trace["threshold"] = torch.stack(levels)
+    counts = [output.counts for output in outputs if output.counts is not None]
+    spikes = [output.spikes for output in outputs if output.spikes is not None]
+    return (
+        Output(
+            torch.cat([output.readout for output in outputs]),
+            torch.stack(counts).sum(0) if counts else None,
+            torch.cat(spikes) if spikes else None,
+        ),
+        current,
+        trace,
+    )
 
 
 def zero(state: State, names: str | Sequence[str], units: Units = None) -> State:

@@ -21,6 +21,9 @@ class Current(Encoder):
     [0.0, 1.0, 7.0]
     """
 
+    middle: Tensor  # [F]
+    factor: Tensor  # [F]
+
     def __init__(self, observation_space: spaces.Space, *, gain: PerDimension = 1.0, bias: bool = False) -> None:
         super().__init__(observation_space)
         low, high = self.box.low, self.box.high

@@ -39,6 +39,16 @@ class Population(Encoder):
     [0.0, 0.46, 1.0, 0.46, 0.0, 2.0, 2.0, 1.0]
     """
 
+    low: Tensor  # [F], as are high and scale
+    high: Tensor
+    scale: Tensor | None
+    curve_index: Tensor  # one entry per line, here and below
+    curve_centre: Tensor
+    curve_sharpness: Tensor  # 1 / sigma
+    curve_gain: Tensor
+    flag_index: Tensor
+    flag_gain: Tensor
+
     def __init__(
         self,
         observation_space: spaces.Space,

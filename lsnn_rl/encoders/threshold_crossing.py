@@ -31,6 +31,8 @@ class ThresholdCrossing(Encoder):
 [0.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
     """
 
+    thresholds: Tensor  # without the last, which is 1
+
     def __init__(
         self,
         observation_space: spaces.Space | None = None,

@@ -9,7 +9,9 @@ from lsnn_rl.errors import unknown_name
 
 def accepted(target: type) -> set[str]:
     """The keyword-only arguments of a class and of the parents it hands them on to."""
-    signatures = [inspect.signature(parent.__init__) for parent in target.__mro__ if "__init__" in vars(parent)]
+    signatures = [
+        inspect.signature(vars(parent)["__init__"]) for parent in target.__mro__ if "__init__" in vars(parent)
+    ]
     return {p.name for signature in signatures for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 

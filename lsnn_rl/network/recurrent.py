@@ -15,6 +15,7 @@ from lsnn_rl import units
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.network import gated_sequence, synapses
 from lsnn_rl.network.checks import check_input, check_starts
+from lsnn_rl.network.first_weights import first_weights
 from lsnn_rl.network.populations import Populations, inhibitory_cells
 from lsnn_rl.network.readout import follow, leak
 from lsnn_rl.neurons import Cell
@@ -25,9 +26,7 @@ class Output(NamedTuple):
     """What a run yields."""
 
     readout: Tensor  # [T, N, R], after the last substep of each step
-    counts: (
-        Tensor | None
-    )  # [N, H], spikes of each unit over all T * K simulation steps; None if the cell does not spike
+    counts: Tensor | None  # [N, H], spikes over all T * K simulation steps; None if the cell does not spike
     spikes: Tensor | None  # [T, K, N, H], only when asked for
 
 
@@ -66,7 +65,7 @@ class RecurrentNetwork(nn.Module):
         readout_bias: a constant per readout, added after the leak.
         delay_ms: longest synaptic delay D; above one step every synapse draws its own, uniformly.
         connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
-        dale: excitatory and inhibitory cells and inputs, as in lsnn_rl.network.initial.
+        dale: excitatory and inhibitory cells and inputs at first, as in lsnn_rl.network.initial; rewiring keeps it so.
         excitatory: fraction of excitatory cells under Dale's law.
         input_gain, recurrent_gain, readout_gain: factors on the first weights.
         noise: first standard deviation (volts) of a current noise per cell, trained; 0 for none. See `run`.
@@ -74,6 +73,16 @@ class RecurrentNetwork(nn.Module):
         generator: source of weights, masks and delays.
     Parameters: w_in [G * H, I], w_rec [G * H, H], w_out [R, H]; bias_in and bias_rec [G * H] for gated cells.
     """
+
+    mask_in: Tensor | None  # masks are shaped like their weights
+    mask_rec: Tensor | None
+    mask_out: Tensor | None
+    delay_in: Tensor | None  # steps, shaped like w_in
+    delay_rec: Tensor | None
+    no_self: Tensor | None  # [H, H]
+    kappa: Tensor | None  # [R]
+    sign_in: Tensor  # [I], +1 or -1; there under Dale's law only, as is sign_rec [H]
+    sign_rec: Tensor
 
     def __init__(
         self,
@@ -113,53 +122,30 @@ class RecurrentNetwork(nn.Module):
         self.populations = Populations(self.size - adaptive, adaptive, inhibitory)
         self.backend = "auto"
 
-        shapes = {"in": (cell.currents * self.size, inputs), "rec": (cell.currents * self.size, self.size)}
-        shapes["out"] = (readouts, self.size)
-        for end, shape in shapes.items():
-            setattr(self, f"w_{end}", nn.Parameter(torch.empty(shape)))
-            self.register_buffer(f"mask_{end}", synapses.draw_mask(*shape, connectivity, generator))
-        for end in ("in", "rec"):
-            bias = None if self.spiking else nn.Parameter(torch.empty(cell.currents * self.size))
-            self.register_parameter(f"bias_{end}", bias)
+        lines, size = cell.currents * self.size, self.size
+        self.w_in = nn.Parameter(torch.empty(lines, inputs))
+        self.w_rec = nn.Parameter(torch.empty(lines, size))
+        self.w_out = nn.Parameter(torch.empty(readouts, size))
+        self.bias_in = None if self.spiking else nn.Parameter(torch.zeros(lines))
+        self.bias_rec = None if self.spiking else nn.Parameter(torch.zeros(lines))
         self.bias_out = nn.Parameter(torch.zeros(readouts)) if readout_bias else None
-        self.noise_std = nn.Parameter(torch.full((self.size,), float(noise))) if noise else None
-        self.register_buffer("no_self", 1 - torch.eye(self.size) if self.spiking else None, persistent=False)
+        self.noise_std = nn.Parameter(torch.full((size,), float(noise))) if noise else None
+        for end, w in (("in", self.w_in), ("rec", self.w_rec), ("out", self.w_out)):
+            self.register_buffer(f"mask_{end}", synapses.draw_mask(w.shape, connectivity, generator))
+        for end, w, first in (("in", self.w_in, 0), ("rec", self.w_rec, 1)):
+            late = synapses.draw_delays(w.shape, first, self.delays, generator) if self.delays > 1 else None
+            self.register_buffer(f"delay_{end}", late)
+        self.register_buffer("no_self", 1 - torch.eye(size) if self.spiking else None, persistent=False)
         self.register_buffer("kappa", leak(tau_out_ms, readouts, dt_ms))
-        late = self.delays > 1
-        draw = synapses.draw_delays
-        self.register_buffer("delay_in", draw(*shapes["in"], 0, self.delays, generator) if late else None)
-        self.register_buffer("delay_rec", draw(*shapes["rec"], 1, self.delays, generator) if late else None)
-        self._initialise((input_gain, recurrent_gain, readout_gain), excitatory if dale else None, generator)
-
-    @torch.no_grad()
-    def _initialise(
-        self, gains: tuple[float, float, float], excitatory: float | None, generator: torch.Generator | None
-    ) -> None:
-        """The one place where first weights come from."""
-        size = self.size
-        if excitatory is not None:
-            from lsnn_rl.network import initial
-
-            initial.dale_weights(self, gains, excitatory, generator)
-            return
-        if self.spiking:
-            self.w_in.copy_(synapses.gaussian(*self.w_in.shape, gains[0], generator))
-            self.w_rec.copy_(synapses.gaussian(*self.w_rec.shape, gains[1], generator))
-        else:
-            for gain, weight, bias in zip(
-                gains[:2], (self.w_in, self.w_rec), (self.bias_in, self.bias_rec), strict=True
-            ):
-                weight.copy_(synapses.uniform(*weight.shape, gain * size**-0.5, generator))
-                bias.copy_(synapses.uniform(1, len(bias), size**-0.5, generator)[0])
-        self.w_out.copy_(synapses.glorot(*self.w_out.shape, gains[2], generator))
+        gains = (input_gain, recurrent_gain, readout_gain)
+        first_weights(self, gains, excitatory if dale else None, generator)
 
     def weights(self) -> Weights:
         """The weights as they act; gradients reach the parameters through masks."""
-        pairs = ((self.w_in, self.mask_in), (self.w_rec, self.mask_rec), (self.w_out, self.mask_out))
-        acting = [w if mask is None else w * mask for w, mask in pairs]
-        if self.no_self is not None:
-            acting[1] = acting[1] * self.no_self
-        return Weights(*acting)
+        w_in = self.w_in if self.mask_in is None else self.w_in * self.mask_in
+        w_rec = self.w_rec if self.mask_rec is None else self.w_rec * self.mask_rec
+        w_out = self.w_out if self.mask_out is None else self.w_out * self.mask_out
+        return Weights(w_in, w_rec if self.no_self is None else w_rec * self.no_self, w_out)
 
     def initial_state(self, n: int) -> State:
         """Rest, all zeros: the cell's state, `readout` [N, R] if it leaks, `ring` [N, D, H] if there are delays."""
@@ -209,8 +195,6 @@ class RecurrentNetwork(nn.Module):
         else:
             with parametrize.cached():  # trained constants are computed once per run, not once per step
                 output, state = self._law(x, state, starts, counts, spikes, noise)
-        if self.bias_out is not None:
-            output = output._replace(readout=output.readout + self.bias_out)
         return output, state
 
     def _kernel(self) -> ModuleType | None:
@@ -234,29 +218,32 @@ class RecurrentNetwork(nn.Module):
     ) -> tuple[Output, State]:
         """The readable reference, on any device and in any precision; faster ways are judged against it."""
         weights = self.weights()
-        if self.delays > 1:
+        if self.delay_in is not None and self.delay_rec is not None:
             w_in = synapses.spread(weights.w_in, self.delay_in, self.delays)
             w_rec = synapses.spread(weights.w_rec, self.delay_rec - 1, self.delays)
             weights = weights._replace(w_in=w_in, w_rec=w_rec)
         resets = starts.any(dim=1).tolist() if starts is not None else [False] * len(x)
-        readouts, emitted, total = [], [], 0
+        readouts, emitted = [], []
+        total = x.new_zeros(x.shape[1], self.size) if counts else None
 
         for t, line in enumerate(x.unbind(0)):
-            if resets[t]:
+            if starts is not None and resets[t]:
                 state = reset_where(state, starts[t])
             drive = F.linear(line, weights.w_in, self.bias_in)
             for k in range(self.substeps):
-                jitter = None if noise is None else self.noise_std * noise[t, k]
+                jitter = None if noise is None or self.noise_std is None else self.noise_std * noise[t, k]
                 output, state = self._step(drive, jitter, state, weights)
-                if counts:
+                if total is not None:
                     total = total + output
                 if spikes:
                     emitted.append(output)
             readouts.append(state["readout"] if self.kappa is not None else F.linear(output, weights.w_out))
 
+        readout = torch.stack(readouts)
+        if self.bias_out is not None:
+            readout = readout + self.bias_out
         shape = (len(x), self.substeps, x.shape[1], self.size)
-        asked = torch.stack(emitted).view(shape) if spikes else None
-        return Output(torch.stack(readouts), total if counts else None, asked), state
+        return Output(readout, total, torch.stack(emitted).view(shape) if spikes else None), state
 
     def _step(self, drive: Tensor, jitter: Tensor | None, state: State, weights: Weights) -> tuple[Tensor, State]:
         """One simulation step: currents, cell, readout."""

@@ -34,6 +34,9 @@ class ALIF(LIF):
 
     entries = ("v", "b", "z", "refractory")
 
+    decay_adapt: Tensor  # [H]
+    beta: Tensor  # [H]
+
     def __init__(
         self,
         size: int,

@@ -82,6 +82,8 @@ def decays(name: str, tau_ms: Constant, size: int, dt_ms: float, generator: torc
 class _Scaled(nn.Module):
     """start * exp(log_gain): stays positive, stays zero where it began as zero (a regular cell stays regular)."""
 
+    start: Tensor
+
     def __init__(self, start: Tensor) -> None:
         super().__init__()
         self.register_buffer("start", start)

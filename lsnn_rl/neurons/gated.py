@@ -11,7 +11,15 @@ from lsnn_rl.neurons.base import Cell
 from lsnn_rl.state import State
 
 
-class RNN(Cell):
+class Gated(Cell):
+    """A cell that torch can also run over a whole sequence."""
+
+    def sequence(self, x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
+        """All steps of x [T, N, I] at once, by w_in, w_rec, bias_in, bias_rec: h [T, N, H] and the last state."""
+        raise NotImplementedError(f"{type(self).__name__} needs a sequence(x, state, weights).")
+
+
+class RNN(Gated):
     """h' = tanh(input + recurrent). State: h [N, H]. Source: Elman 1990, in the form of torch.nn.RNN."""
 
     def step(self, input: Tensor, recurrent: Tensor, state: State) -> tuple[Tensor, State]:
@@ -19,12 +27,11 @@ class RNN(Cell):
         return h, {"h": h}
 
     def sequence(self, x: Tensor, state: State, weights: list[Tensor]) -> tuple[Tensor, State]:
-        """All steps of x [T, N, I] at once, by w_in, w_rec, bias_in, bias_rec: h [T, N, H] and the last state."""
         h, last = torch.rnn_tanh(x, state["h"][None], weights, True, 1, 0.0, False, False, False)
         return h, {"h": last[0]}
 
 
-class GRU(Cell):
+class GRU(Gated):
     """Three currents a unit, for the gates r and z and the candidate n. State: h [N, H].
 
         r = sigmoid(.), z = sigmoid(.), n = tanh(input_n + r recurrent_n), h' = (1 - z) n + z h
@@ -45,7 +52,7 @@ class GRU(Cell):
         return h, {"h": last[0]}
 
 
-class LSTM(Cell):
+class LSTM(Gated):
     """Four currents a unit, for the gates i, f, the candidate g and the gate o. State: h and c, each [N, H].
 
         c' = sigmoid(f) c + sigmoid(i) tanh(g),  h' = sigmoid(o) tanh(c')

@@ -43,7 +43,10 @@ class LIF(Cell):
 
     spiking = True
     output = "z"
-    entries = ("v", "z", "refractory")
+    entries: tuple[str, ...] = ("v", "z", "refractory")
+
+    decay_mem: Tensor  # [H]
+    thr: Tensor  # [H], volts
 
     def __init__(
         self,
