@@ -3,12 +3,11 @@
 from typing import Any
 
 from gymnasium import spaces
-from torch import nn
 
 from lsnn_rl import units
 from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.poisson import KeyedPoisson
-from lsnn_rl.encoders import build_encoder
+from lsnn_rl.encoders import Encoder, build_encoder
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.network import LSNN, RecurrentNetwork, build_network
 from lsnn_rl.network.options import accepted
@@ -75,7 +74,7 @@ def known_options(cell: str) -> set[str]:
     return accepted(CELLS.get(cell)) | accepted(RecurrentNetwork) | {"size"}
 
 
-def make_encoder(name: str, space: spaces.Space, options: dict[str, Any]) -> nn.Module:
+def make_encoder(name: str, space: spaces.Space, options: dict[str, Any]) -> Encoder | KeyedPoisson:
     """The encoder of that name; one that draws spikes draws them so that learning meets them again."""
     options = dict(options)
     try:
@@ -90,8 +89,8 @@ def make_encoder(name: str, space: spaces.Space, options: dict[str, Any]) -> nn.
         ) from error
 
 
-def make_network(cell: str, inputs: int, readouts: int, options: dict[str, Any]) -> nn.Module:
+def make_network(cell: str, inputs: int, readouts: int, options: dict[str, Any]) -> RecurrentNetwork | FeedForward:
     """A network of any cell, or the feed-forward control."""
-    return (
-        FeedForward(inputs, readouts, **options) if cell == "none" else build_network(cell, inputs, readouts, **options)
-    )
+    if cell == "none":
+        return FeedForward(inputs, readouts, **options)
+    return build_network(cell, inputs, readouts, **options)

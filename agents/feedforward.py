@@ -19,11 +19,11 @@ class FeedForward(nn.Module):
         if size < 1:
             raise BadValue(f"A network of size {size} has no units. Give at least 1.")
         self.inputs, self.size, self.readouts = inputs, size, readouts
-        layers = [nn.Linear(inputs, size), nn.Tanh(), nn.Linear(size, size), nn.Tanh()]
-        self.layers = nn.Sequential(*layers, nn.Linear(size, readouts))
-        for layer in self.layers[::2]:
+        first, second, out = nn.Linear(inputs, size), nn.Linear(size, size), nn.Linear(size, readouts)
+        for layer in (first, second, out):
             nn.init.orthogonal_(layer.weight, gain=2**0.5)
             nn.init.zeros_(layer.bias)
+        self.layers = nn.Sequential(first, nn.Tanh(), second, nn.Tanh(), out)
 
     def initial_state(self, n: int) -> State:
         return {}

@@ -6,7 +6,7 @@ standard deviation [A] where there is one, actions are [..., A].
 """
 
 import math
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -27,10 +27,10 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 class Head(Protocol):
-    def act(self, params: Tensor, spread: Tensor | None, deterministic: bool) -> tuple[Tensor, Tensor]:
+    def act(self, params: Tensor, spread: Any, deterministic: bool) -> tuple[Tensor, Tensor]:
         """Actions [..., A] and their log-probabilities [...]. Deterministic: the mode, without any random number."""
 
-    def evaluate(self, params: Tensor, spread: Tensor | None, actions: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, params: Tensor, spread: Any, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probabilities [...] of given actions and the entropy [...]."""
 
 
@@ -142,12 +142,12 @@ class StateDependentNoise:
 
 class _Floor(Function):
     @staticmethod
-    def forward(ctx, value: Tensor, floor: float) -> Tensor:
+    def forward(ctx: Any, value: Tensor, floor: float) -> Tensor:
         ctx.save_for_backward(value > floor)
         return value.clamp(min=floor)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (above,) = ctx.saved_tensors
         return grad * (above | (grad < 0)), None
 

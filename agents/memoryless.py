@@ -1,6 +1,7 @@
 """Algorithms that keep no state must not get a recurrent policy; they are told so before the first step."""
 
 import sys
+from types import FrameType
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
@@ -22,7 +23,7 @@ def refuse_memoryless_caller(policy: str) -> None:
     SB3 tells a policy nothing about who builds it, so this looks up the calling frames. Whoever uses SB3's own rollout
     loop calls the policy without state; any other loop gets the benefit of the doubt, and `forward` would still refuse.
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, BaseAlgorithm):

@@ -1,7 +1,7 @@
 """Which spaces a policy can serve, and what an observation must look like; every refusal says what to do instead."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,6 +10,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 from torch import Tensor
 
 from lsnn_rl.errors import BadValue, ShapeMismatch
+
+Observation = Tensor | dict[str, Tensor]
 
 _OBSERVATIONS = "Box, Discrete, MultiDiscrete, MultiBinary, or a Dict of these"
 _ACTIONS = "Box, Discrete, MultiDiscrete or MultiBinary"
@@ -30,7 +32,7 @@ def check_spaces(observations: spaces.Space, actions: spaces.Space, images: bool
     _check_counting(actions, "The action space", "TransformAction")
 
 
-def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int = 1) -> Tensor | dict[str, Tensor]:
+def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int = 1) -> Observation:
     """An observation with `axes` leading axes ([N] or [T, N]) as a tensor, or a dict of tensors.
 
     Raises: ShapeMismatch.
@@ -41,34 +43,37 @@ def to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes:
                 f"The observation space is a Dict of {sorted(space)}, the observation {_describe(observation)}. "
                 "Pass a dict with exactly these entries."
             )
-        return {key: to_tensor(observation[key], part, device, axes) for key, part in space.items()}
-    tensor = torch.as_tensor(observation, device=device)
-    if tensor.shape[axes:] != space.shape or tensor.dim() != axes + len(space.shape):
+        return {key: _part_to_tensor(observation[key], part, device, axes) for key, part in space.items()}
+    return _part_to_tensor(observation, space, device, axes)
+
+
+def _part_to_tensor(observation: Any, space: spaces.Space, device: torch.device, axes: int) -> Tensor:
+    tensor, shape = torch.as_tensor(observation, device=device), space.shape or ()
+    if tensor.shape[axes:] != shape or tensor.dim() != axes + len(shape):
         if isinstance(space, spaces.Discrete) and tensor.shape[axes:] == (1,):  # upstream's buffers keep the axis
             return tensor.squeeze(-1)
-        wanted = _batch(space, "N" if axes == 1 else "T, N")
         raise ShapeMismatch(
-            f"The observation has shape {tuple(tensor.shape)}, the space {space.shape}. "
-            f"Pass an array of shape {wanted}."
+            f"The observation has shape {tuple(tensor.shape)}, the space {shape}. "
+            f"Pass an array of shape {_batch(shape, 'N' if axes == 1 else 'T, N')}."
         )
     return tensor
 
 
-def each(observation: Tensor | dict[str, Tensor], change: Callable[[Tensor], Tensor]) -> Tensor | dict[str, Tensor]:
+def each(observation: Observation, change: Callable[[Tensor], Tensor]) -> Observation:
     """The observation with every entry changed."""
     if isinstance(observation, dict):
         return {key: change(value) for key, value in observation.items()}
     return change(observation)
 
 
-def check_finite(observation: Tensor | dict[str, Tensor], space: spaces.Space) -> None:
+def check_finite(observation: Observation, space: spaces.Space) -> None:
     """Refuse NaN, infinity and choices that do not exist. `observation` [N, ...] as `to_tensor` returns it.
 
     Raises: BadValue.
     """
     if isinstance(observation, dict):
         for key, value in observation.items():
-            check_finite(value, space[key])
+            check_finite(value, cast(spaces.Dict, space)[key])
     elif observation.is_floating_point():
         # The sum is finite only if all terms are (or overflow, then the slow look decides): one pass, one number.
         if not np.isfinite(observation.sum().item()) and not (good := observation.isfinite()).all():
@@ -105,13 +110,13 @@ def check_given(observation: Any, space: spaces.Space) -> None:
         return
     if is_image_space(space):
         return  # SB3 also takes images with their channels last
-    array = np.asarray(observation)
-    if array.shape != space.shape and (array.ndim != len(space.shape) + 1 or array.shape[1:] != space.shape):
+    array, shape = np.asarray(observation), space.shape or ()
+    if array.shape != shape and (array.ndim != len(shape) + 1 or array.shape[1:] != shape):
         raise ShapeMismatch(
-            f"The observation has shape {array.shape}, the space {space.shape}. "
-            f"Pass one observation of shape {space.shape} or a batch of shape {_batch(space)}."
+            f"The observation has shape {array.shape}, the space {shape}. "
+            f"Pass one observation of shape {shape} or a batch of shape {_batch(shape)}."
         )
-    check_finite(torch.as_tensor(array).reshape(-1, *space.shape), space)
+    check_finite(torch.as_tensor(array).reshape(-1, *shape), space)
 
 
 def _check_observation_space(space: spaces.Space, where: str, images: bool) -> None:
@@ -140,5 +145,5 @@ def _describe(observation: Any) -> str:
     return f"a dict of {sorted(observation)}" if isinstance(observation, Mapping) else f"a {type(observation).__name__}"
 
 
-def _batch(space: spaces.Space, lead: str = "N") -> str:
-    return f"({', '.join([lead, *map(str, space.shape)])}{',' if lead == 'N' and not space.shape else ''})"
+def _batch(shape: tuple[int, ...], lead: str = "N") -> str:
+    return f"({', '.join([lead, *map(str, shape)])}{',' if lead == 'N' and not shape else ''})"

@@ -6,14 +6,18 @@ It keeps such a pair for actor and critic at every step, 8 S bytes each a transi
 at the starts of chunks only.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.poisson import AGE, KeyedPoisson, ages, with_age
+from lsnn_rl.encoders import Encoder
 from lsnn_rl.errors import ShapeMismatch
-from lsnn_rl.network import Output
+from lsnn_rl.network import Output, RecurrentNetwork
 from lsnn_rl.state import State, check_rows, pack, size, unpack
 
 Pair = tuple[Tensor, Tensor]
@@ -33,7 +37,7 @@ class Packing:
         h, c = F.pad(flat, (0, 2 * self.width - self.size)).unsqueeze(0).split(self.width, -1)
         return h.contiguous(), c.contiguous()
 
-    def unpack(self, pair: Pair) -> State:
+    def unpack(self, pair: tuple[Tensor, ...]) -> State:
         h, c = pair
         if h.dim() != 3 or h.shape != c.shape or h.shape[::2] != (1, self.width):
             raise ShapeMismatch(
@@ -48,7 +52,7 @@ class Core(nn.Module):
 
     num_layers = 1
 
-    def __init__(self, encoder: nn.Module, network: nn.Module, inputs: int) -> None:
+    def __init__(self, encoder: Encoder | KeyedPoisson, network: RecurrentNetwork | FeedForward, inputs: int) -> None:
         super().__init__()
         self.encoder, self.network = encoder, network
         self.packing = Packing(self.initial_state(1))
@@ -84,11 +88,11 @@ def split(state: State) -> tuple[State, State]:
 
 class _AlsoMinimise(Function):
     @staticmethod
-    def forward(ctx, values: Tensor, cost: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor, cost: Tensor) -> Tensor:
         return values.view_as(values)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         return grad, grad.new_ones(())
 
 

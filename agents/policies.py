@@ -19,14 +19,18 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from lsnn_rl.agents import building
-from lsnn_rl.agents.heads import floor, make_head
+from lsnn_rl.agents.feedforward import FeedForward
+from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
 from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.errors import BadValue
+from lsnn_rl.network import RecurrentNetwork
 from lsnn_rl.rewiring import REWIRINGS
 from lsnn_rl.state import State
+
+Latents = tuple[Tensor, Tensor, Tensor, Tensor | None, State]
 
 
 class LSNNPolicy(UpstreamFace):
@@ -208,15 +212,9 @@ class LSNNPolicy(UpstreamFace):
         return self.value_net(latent_vf[0]).squeeze(-1)
 
     @property
-    def network(self) -> nn.Module:
+    def network(self) -> RecurrentNetwork | FeedForward:
         """The actor's network: weights, cell, substeps."""
         return self.lstm_actor.network
-
-    @property
-    def spread(self) -> Tensor | None:
-        """The log standard deviation of Box actions, [A] (gSDE: [L, A]), above its floor; None for choices."""
-        log_std = getattr(self, "log_std", None)
-        return log_std if log_std is None or self.log_std_min is None else floor(log_std, self.log_std_min)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
@@ -247,7 +245,8 @@ class LSNNPolicy(UpstreamFace):
         starts = torch.as_tensor(starts, device=device)
         latent_pi, latent_vf, _, _, state = self._latents(self._features(obs), state, starts[None])
         actions, log_probs = self.head.act(self._action_params(latent_pi[0]), self.spread, deterministic)
-        return actions.reshape(-1, *self.action_space.shape), self.value_net(latent_vf[0]).squeeze(-1), log_probs, state
+        shape = self.action_space.shape or ()
+        return actions.reshape(-1, *shape), self.value_net(latent_vf[0]).squeeze(-1), log_probs, state
 
     def _features(self, obs: PyTorchObs, axes: int = 1) -> tuple[Tensor, Tensor]:
         """Features [T, N, F] for actor and critic, all steps at once; one step [N, ...] gets T = 1."""
@@ -256,11 +255,11 @@ class LSNNPolicy(UpstreamFace):
         if self._as_it_is:
             features = first.float().reshape(*lead, -1)
             return features, features
-        features = self.extract_features(each(obs, lambda part: part.flatten(0, 1)) if axes == 2 else obs)
-        for_pi, for_vf = (features, features) if self.share_features_extractor else features
+        extracted = self.extract_features(each(obs, lambda part: part.flatten(0, 1)) if axes == 2 else obs)
+        for_pi, for_vf = extracted if isinstance(extracted, tuple) else (extracted, extracted)
         return for_pi.unflatten(0, lead), for_vf.unflatten(0, lead)
 
-    def _latents(self, features: tuple[Tensor, Tensor], state: State, starts: Tensor, counts: bool = False):
+    def _latents(self, features: tuple[Tensor, Tensor], state: State, starts: Tensor, counts: bool = False) -> Latents:
         """Latents [T, N, L] of actor and critic, the actor's readout [T, N, R], spike counts [N, H], the state."""
         for_pi, for_vf = features
         actor_state, critic_state = split(state)
@@ -269,7 +268,8 @@ class LSNNPolicy(UpstreamFace):
         if self.lstm_critic is not None:
             critic, critic_state = self.lstm_critic.run(for_vf, critic_state, starts, counts)
             readout_vf = critic.readout
-            spikes = None if spikes is None else torch.cat([spikes, critic.counts], 1)
+            if spikes is not None and critic.counts is not None:
+                spikes = torch.cat([spikes, critic.counts], 1)
         elif self.critic is not None:
             readout_vf = self.critic(for_vf)
         state = join(actor_state, critic_state) if critic_state else actor_state
@@ -298,12 +298,12 @@ class LSNNPolicy(UpstreamFace):
         encoder = building.make_encoder(self.encoder_name, space, self.encoder_kwargs)
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
         if encoder.bias_line is not None and self.cell != "none":
-            with torch.no_grad():
-                network.w_in[:, encoder.bias_line] = 0  # a random bias would park cells many thresholds from theirs
+            with torch.no_grad():  # a random bias would park cells many thresholds from theirs
+                network.get_parameter("w_in")[:, encoder.bias_line] = 0
         return Core(encoder, network, self.features_dim)
 
     def _make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
-        optimizer = self.optimizer_class(self.parameters(), lr=learning_rate, **self.optimizer_kwargs)
+        optimizer = self.optimizer_class(self.parameters(), **{"lr": learning_rate, **self.optimizer_kwargs})
         if self.rewiring is None:
             return optimizer
         options = dict(self.rewiring)

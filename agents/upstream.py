@@ -4,6 +4,9 @@ Upstream hands over rows in sequence-major order and states as an LSTM's (h, c);
 and a State, the neutral methods do the work, and the results are turned back. So both faces give the same numbers.
 """
 
+from abc import abstractmethod
+from typing import Any
+
 import numpy as np
 import torch
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
@@ -12,6 +15,7 @@ from stable_baselines3.common.distributions import DiagGaussianDistribution, Dis
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from lsnn_rl.agents.heads import floor
 from lsnn_rl.agents.losses import firing_rate_loss
 from lsnn_rl.agents.memoryless import needs_memory
 from lsnn_rl.agents.observations import check_given, each
@@ -20,9 +24,31 @@ from lsnn_rl.state import State
 
 
 class UpstreamFace(RecurrentActorCriticPolicy):
-    """What upstream calls. `LSNNPolicy` supplies `_step`, `evaluate_sequence`, the cores and the options."""
+    """What upstream calls. A subclass supplies the cores, the options and the two neutral methods below."""
 
-    def forward(
+    lstm_actor: Core  # type: ignore[assignment]  # upstream says nn.LSTM
+    lstm_critic: Core | None  # type: ignore[assignment]
+    log_std_min: float | None
+    rate_cost: float
+    rate_target_hz: float
+
+    @property
+    def spread(self) -> Tensor | None:
+        """The log standard deviation of Box actions, [A] (gSDE: [L, A]), above its floor; None for choices."""
+        log_std = getattr(self, "log_std", None)
+        return log_std if log_std is None or self.log_std_min is None else floor(log_std, self.log_std_min)
+
+    @abstractmethod
+    def _step(self, obs: Any, state: State, starts: Any, deterministic: bool) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Actions [N, ...], values [N], log-probabilities [N] and the state after one step of observations [N, ...]."""
+
+    @abstractmethod
+    def evaluate_sequence(
+        self, obs: Any, actions: Tensor, state: State, starts: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor | None]]:
+        """Values, log-probabilities, entropy, each [T, N], and extras."""
+
+    def forward(  # type: ignore[override]
         self,
         obs: PyTorchObs,
         lstm_states: RNNStates | None = None,
@@ -35,7 +61,7 @@ class UpstreamFace(RecurrentActorCriticPolicy):
         actions, values, log_probs, state = self._step(obs, self._unpack(lstm_states), episode_starts, deterministic)
         return actions, values.unsqueeze(-1), log_probs, self._pack(state, len(values))
 
-    def evaluate_actions(
+    def evaluate_actions(  # type: ignore[override]
         self, obs: PyTorchObs, actions: Tensor, lstm_states: RNNStates, episode_starts: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """`evaluate_sequence` on upstream's padded minibatches, whose rows are sequence-major."""
@@ -47,15 +73,15 @@ class UpstreamFace(RecurrentActorCriticPolicy):
             _time_major(episode_starts, n),
         )
         values, log_probs, entropy = (x.transpose(0, 1).flatten() for x in (values, log_probs, entropy))
-        if self.rate_cost and extras["counts"] is not None:
+        if self.rate_cost and (counts := extras["counts"]) is not None:
             network = self.lstm_actor.network
             duration = len(values) // n * network.substeps
-            cost = firing_rate_loss(extras["counts"], duration, network.dt_ms, self.rate_target_hz)
+            cost = firing_rate_loss(counts, duration, network.dt_ms, self.rate_target_hz)
             values = also_minimise(values, self.rate_cost * cost)
         return values.unsqueeze(-1), log_probs, entropy
 
     @staticmethod
-    def _process_sequence(
+    def _process_sequence(  # type: ignore[override]
         features: Tensor, lstm_states: Pair, episode_starts: Tensor, lstm: Core
     ) -> tuple[Tensor, Pair]:
         """Run a core over sequence-major rows [n * T, F]; the inherited get_distribution and predict_values call it."""
@@ -70,7 +96,7 @@ class UpstreamFace(RecurrentActorCriticPolicy):
         state: tuple[np.ndarray, ...] | None = None,
         episode_start: np.ndarray | None = None,
         deterministic: bool = False,
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...] | None]:
         """The action for one observation or a batch, and the state to pass in next time.
 
         Args:
@@ -89,7 +115,7 @@ class UpstreamFace(RecurrentActorCriticPolicy):
             super().reset_noise(n_envs)
 
     def _get_action_dist_from_latent(self, latent_pi: Tensor) -> Distribution:
-        if isinstance(self.action_dist, DiagGaussianDistribution):
+        if isinstance(self.action_dist, DiagGaussianDistribution) and self.spread is not None:
             return self.action_dist.proba_distribution(self.action_net(latent_pi), self.spread)
         return super()._get_action_dist_from_latent(latent_pi)
 
