@@ -173,5 +173,10 @@ def test_an_encoder_that_makes_no_sense_is_refused_with_what_to_type_instead(bui
         build()
 
 
+@pytest.mark.parametrize("name", ENCODERS.names())
+def test_an_encoder_computes_in_the_precision_it_was_converted_to(name):
+    assert build_encoder(name, ONE).double()(torch.rand(4, 2, 1)).dtype == torch.float64
+
+
 def test_one_number_stands_for_all_dimensions():
     assert per_dimension("gain", 2.0, 1.0, features=3) == [2.0, 2.0, 2.0]
