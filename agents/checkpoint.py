@@ -57,7 +57,14 @@ SETTINGS = (
 )
 COUNTERS = (
     *("num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_episode_num", "_n_updates", "_elapsed_s"),
-    *("_current_progress_remaining", "ep_info_buffer", "ep_success_buffer", "lifetime_goals", "lifetime_first_find"),
+    *(
+        "_current_progress_remaining",
+        "_lifetime_steps",
+        "ep_info_buffer",
+        "ep_success_buffer",
+        "lifetime_goals",
+        "lifetime_first_find",
+    ),
 )
 Snapshot = dict[str, Any]
 

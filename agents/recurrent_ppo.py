@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
+from sb3_contrib import RecurrentPPO as UpstreamPPO
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 
 from lsnn_rl.agents.callbacks import TrainingProgress
 from lsnn_rl.agents.losses import firing_rate_loss, ppo_loss, task_inference_loss
+from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.policies import (
     FeedForwardPolicy,
     GRUPolicy,
@@ -38,7 +40,7 @@ from lsnn_rl.agents.policies import (
 from lsnn_rl.agents.rollout import Batch, Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
 from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
-from lsnn_rl.errors import BadValue, WrongAlgorithm, unknown_name
+from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.state import rows, take
 
 POLICIES = (LSNNPolicy, MultiInputLSNNPolicy, LIFPolicy, GRUPolicy, LSTMPolicy, RNNPolicy, FeedForwardPolicy)
@@ -52,7 +54,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
     The keywords up to `device` are Stable-Baselines3's, in its order. What differs from them:
 
     Args:
-        policy: a policy class with the neutral face of `lsnn_rl.agents.policies`, or one of its names.
+        policy: a policy class with the neutral face of `lsnn_rl.agents.policies`, one of sb3_contrib's recurrent
+            policies, or a name of either.
         env: an id (made with `n_envs` and `env_kwargs`, natively vectorised where possible), a Gymnasium environment
             or vector environment, or an SB3 VecEnv.
         learning_rate, clip_range, clip_range_vf: a number, a function of the remaining progress, or a named schedule
@@ -69,7 +72,10 @@ class RecurrentPPO(OnPolicyAlgorithm):
     Raises: BadValue, UnknownName or WrongAlgorithm at construction for what cannot be trained.
     """
 
-    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {policy.__name__: policy for policy in POLICIES}
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        **UpstreamPPO.policy_aliases,
+        **{policy.__name__: policy for policy in POLICIES},
+    }
     rollout_buffer: Rollout  # type: ignore[assignment]
 
     def __init__(
@@ -136,6 +142,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.rewiring = dict(rewiring) if rewiring else None
         self._last_state: dict[str, Tensor] | None = None
         self._elapsed_s = 0.0
+        self._lifetime_steps = 0
         self.lifetime_goals: deque[float] = deque(maxlen=stats_window_size)
         self.lifetime_first_find: deque[float] = deque(maxlen=stats_window_size)
         if _init_setup_model:
@@ -165,18 +172,13 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, use_sde=self.use_sde, **self.policy_kwargs
         ).to(self.device)
-        if not hasattr(self.policy, "evaluate_sequence"):
-            raise WrongAlgorithm(
-                f"RecurrentPPO trains policies that keep a state; {type(self.policy).__name__} has no "
-                f"evaluate_sequence. Use one of {', '.join(sorted(self.policy_aliases))}, or write the three verbs of "
-                "lsnn_rl.agents.policies: initial_state, act, evaluate_sequence."
-            )
+        self.verbs = verbs_of(self.policy)
         self.rollout_buffer = Rollout(
             self.n_steps, self.n_envs, self.observation_space, self.bptt_steps, self.device, task_size
         )
         # A state that was saved with the model goes on; one of another size belongs to other environments.
         if self._last_state is None or rows(self._last_state) not in (0, self.n_envs):
-            self._last_state = self.policy.initial_state(self.n_envs)
+            self._last_state = self.verbs.initial_state(self.n_envs)
 
     def _check_settings(self) -> None:
         for name in ("n_steps", "n_epochs"):
@@ -190,6 +192,12 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 f"auxiliary task_inference = {self.auxiliary['task_inference']} needs a world that reveals its hidden "
                 f"task in training (task_vector, task_known); {self.env} does not. Use a world of lsnn_rl.envs, or "
                 "leave task_inference out."
+            )
+
+        if self.auxiliary["task_inference"] and self.policy_class in UpstreamPPO.policy_aliases.values():
+            raise BadValue(
+                f"auxiliary task_inference needs a policy with a task head; sb3_contrib's {self.policy_class.__name__} "
+                "has none. Use LSTMPolicy, or leave task_inference out."
             )
 
     def _task_size(self) -> int:
@@ -221,7 +229,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             if rollout_buffer.task is not None:
                 rollout_buffer.tell(ask(env, "task_vector"), ask(env, "task_known"))
             with torch.no_grad():
-                actions, values, log_probs, state = self.policy.act(obs_tensor, self._last_state, starts)
+                actions, values, log_probs, state = self.verbs.act(obs_tensor, self._last_state, starts)
             actions_out = actions.cpu().numpy()
             if box and self.policy.squash_output:
                 actions_out = self.policy.unscale_action(actions_out)
@@ -252,6 +260,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         ended = [infos[i] for i in done]
         self._update_info_buffer(ended, np.ones(len(ended), dtype=bool))
         for info in ended:
+            if info.get("episode", {}).get("l", math.inf) < self._lifetime_steps:
+                continue  # one that began in the middle would lower the mean
             if "goals" in info:
                 self.lifetime_goals.append(float(info["goals"]))
             if info.get("first_find") is not None and info["first_find"] >= 0:
@@ -272,7 +282,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
     def _values(self, obs: Any, state: dict[str, Tensor], starts: np.ndarray) -> Tensor:
         """Values [N] of observations; no random number is drawn, and the state stays where it is."""
         as_tensor = self.rollout_buffer.as_tensor(obs)
-        return self.policy.act(as_tensor, state, torch.as_tensor(starts, device=self.device), deterministic=True)[1]
+        return self.verbs.act(as_tensor, state, torch.as_tensor(starts, device=self.device), deterministic=True)[1]
 
     # ---- learning ----------------------------------------------------------------------------------------------------
 
@@ -290,7 +300,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self.rollout_buffer.minibatches(self.batch_size, self.n_epochs, self.normalize_advantage)
         ):
             for batch in minibatches:
-                values, log_probs, entropy, extras = self.policy.evaluate_sequence(
+                values, log_probs, entropy, extras = self.verbs.evaluate_sequence(
                     batch.observations, batch.actions, batch.state, batch.starts
                 )
                 loss, parts = ppo_loss(
@@ -428,7 +438,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self._elapsed_s = 0.0
         if self.stagger and (reset_num_timesteps or self._last_obs is None):
             assert self.env is not None
-            stagger(self.env)
+            self._lifetime_steps = stagger(self.env)
         callbacks = list(callback) if isinstance(callback, list) else [callback] if callback is not None else []
         wrapped = [part if isinstance(part, BaseCallback) else ConvertCallback(part) for part in callbacks]
         if progress_bar:
@@ -459,7 +469,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self._current_progress_remaining = max(0.0, 1.0 - max(num_timesteps / total_timesteps, self._time_share()))
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "checkpoint_keeper"]
+        return [*super()._excluded_save_params(), "verbs", "checkpoint_keeper"]
 
 
 def _auxiliary(weights: Mapping[str, float] | None) -> dict[str, float]:

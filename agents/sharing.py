@@ -21,6 +21,7 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from torch import Tensor
 
 from lsnn_rl.agents.env_state import env_recipe, observation_moments
+from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.plain import (
     from_plain,
     replace_file,
@@ -60,16 +61,17 @@ class PolicyAgent:
         self.policy, self.env_id, self.env_kwargs, self.name = policy, env_id, dict(env_kwargs or {}), name
         self.moments, self.clip_obs = moments, clip_obs
         policy.set_training_mode(False)
+        self.verbs = verbs_of(policy)
 
     def initial_state(self, n: int) -> State:
         """The state at rest for n lifetimes."""
-        return self.policy.initial_state(n)
+        return self.verbs.initial_state(n)
 
     def act(self, obs: Any, state: State, starts: Any, deterministic: bool = True) -> tuple[np.ndarray, State]:
         """Actions [N, ...] that the world accepts (clipped or unscaled), and the state after the step."""
         starts = torch.as_tensor(np.asarray(starts), device=self.policy.device)
         with torch.no_grad():
-            actions, _, _, state = self.policy.act(self._normalized(obs), state, starts, deterministic=deterministic)
+            actions, _, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic)
         actions = actions.cpu().numpy()
         space = self.policy.action_space
         if isinstance(space, spaces.Box):
@@ -77,18 +79,19 @@ class PolicyAgent:
             actions = self.policy.unscale_action(actions) if squashed else np.clip(actions, space.low, space.high)
         return actions, state
 
-    def _normalized(self, obs: Any) -> Any:
-        if self.moments is None:
-            return obs
+    def _tensors(self, obs: Any) -> Any:
+        """Observations as the policy met them in training: tensors, normalised if they were."""
+        moments = self.moments or {}
         if isinstance(obs, Mapping):
-            return {key: self._scale(value, self.moments.get(key)) for key, value in obs.items()}
-        return self._scale(obs, self.moments[""])
+            return {key: self._scale(value, moments.get(key)) for key, value in obs.items()}
+        return self._scale(obs, moments.get(""))
 
-    def _scale(self, obs: np.ndarray, moments: Mapping[str, Any] | None) -> np.ndarray:
+    def _scale(self, obs: np.ndarray, moments: Mapping[str, Any] | None) -> Tensor:
         if moments is None:
-            return obs
+            return torch.as_tensor(obs, device=self.policy.device)
         scaled = (obs - np.asarray(moments["mean"])) / np.sqrt(np.asarray(moments["var"]) + 1e-8)
-        return np.clip(scaled, -self.clip_obs, self.clip_obs).astype(np.float32)
+        scaled = np.clip(scaled, -self.clip_obs, self.clip_obs).astype(np.float32)
+        return torch.as_tensor(scaled, device=self.policy.device)
 
 
 def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **notes: Any) -> Path:
@@ -109,7 +112,7 @@ def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **note
     card = {
         "format": FORMAT,
         "policy_class": f"{type(policy).__module__}:{type(policy).__qualname__}",
-        "policy_kwargs": to_plain(_keywords(policy), arrays, "policy_kwargs"),
+        "policy_kwargs": to_plain(_keywords(model, policy), arrays, "policy_kwargs"),
         "observation_space": space_to_plain(policy.observation_space),
         "action_space": space_to_plain(policy.action_space),
         "env": {"id": env_id or recipe.get("id"), "kwargs": to_plain(recipe.get("kwargs", {}), arrays, "env kwargs")},
@@ -226,10 +229,11 @@ def _kind(raw: bytes) -> str:
     return ""
 
 
-def _keywords(policy: Any) -> dict[str, Any]:
+def _keywords(model: Any, policy: Any) -> dict[str, Any]:
     """All the policy's constructor keywords, so that later defaults cannot change what this agent is."""
     left_out = {"observation_space", "action_space", "lr_schedule"}
-    return {name: value for name, value in policy._get_constructor_parameters().items() if name not in left_out}
+    told = {**policy._get_constructor_parameters(), **getattr(model, "policy_kwargs", {})}  # upstream's tell not all
+    return {name: value for name, value in told.items() if name not in left_out}
 
 
 def _normalizer(env: Any) -> dict[str, Any] | None:

@@ -111,7 +111,8 @@ class SB3VecEnv(VecEnv):
 
     def _split(self, info: dict[str, Any]) -> list[dict[str, Any]]:
         """One vector info as N separate dicts: VecNormalize and others write into them."""
-        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        everywhere: dict[str, Any] = {}
+        somewhere: dict[str, Any] = {}
         for key, value in info.items():
             if key.startswith("_") or key in ("final_obs", "final_info"):
                 continue
@@ -120,12 +121,15 @@ class SB3VecEnv(VecEnv):
             elif isinstance(value, np.ndarray) and value.ndim == 1:
                 value = value.tolist()  # Python's own numbers, as SB3's checks ask
             mask = info.get("_" + key)
-            if mask is None or mask.all():
-                for slot, entry in zip(infos, value, strict=True):
-                    slot[key] = entry
-            else:
-                for i in np.flatnonzero(mask).tolist():
-                    infos[i][key] = value[i]
+            (everywhere if mask is None or mask.all() else somewhere)[key] = value
+        infos: list[dict[str, Any]]
+        if everywhere:
+            infos = [dict(zip(everywhere, row, strict=True)) for row in zip(*everywhere.values(), strict=True)]
+        else:
+            infos = [{} for _ in range(self.num_envs)]
+        for key, value in somewhere.items():
+            for i in np.flatnonzero(info["_" + key]).tolist():
+                infos[i][key] = value[i]
         return infos
 
     def set_options(self, options: list[dict] | dict | None = None) -> None:
@@ -256,17 +260,20 @@ def resets_in_the_same_step(vector_entry_point: Any) -> bool:
     return "autoreset_mode" in inspect.signature(creator).parameters
 
 
-def stagger(env: VecEnv) -> None:
+def stagger(env: VecEnv) -> int:
     """Let the lifetimes of the next reset begin at ages spread evenly, so that they do not all end in one step.
 
     Only worlds whose lifetimes have a fixed length can be begun in the middle; others are left alone.
+
+    Returns: that length, in environment steps; 0 where nothing was done.
     """
     inner = env.unwrapped
     if not answers(env, ["lifetime_age"]):
-        return
+        return 0
     length = int(inner.get_attr("task")[0].steps)
     ages = np.arange(env.num_envs) * length // env.num_envs
     env.set_options({"ages": ages} if isinstance(inner, SB3VecEnv) else [{"ages": int(age)} for age in ages])
+    return length
 
 
 def ask(env: VecEnv, question: str) -> np.ndarray:
