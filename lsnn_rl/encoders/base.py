@@ -1,5 +1,6 @@
 """The contract of encoders: observations [..., F] in, values of input lines [..., I] out."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ class Encoder(nn.Module):
                 f"The encoder reads {self.features} numbers an observation and was given {list(obs.shape)}. "
                 f"Pass [..., {self.features}], flattened and with choices one-hot."
             )
-        if not torch.isfinite(obs.sum()) and not (good := torch.isfinite(obs)).all():
+        if not math.isfinite(obs.sum().item()) and not (good := torch.isfinite(obs)).all():
             where = (~good).nonzero()[0].tolist()
             raise BadValue(
                 f"The observation holds {obs[tuple(where)].item()} at {where}. Observations must be finite: "

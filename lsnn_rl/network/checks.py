@@ -1,5 +1,6 @@
 """Is this something the network can run over? Asked once per call, before any time is spent."""
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def all_finite(x: Tensor) -> bool:
     """Whether x holds neither NaN nor infinity; one pass, because a sum keeps them."""
-    return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())
+    return math.isfinite(x.sum().item()) or bool(torch.isfinite(x).all())
 
 
 def check_input(network: "RecurrentNetwork", x: Tensor, noise: Tensor | None) -> None:
@@ -50,4 +51,4 @@ def check_starts(starts: Tensor, x: Tensor) -> Tensor:
             f"starts has the shape {list(starts.shape)}, x has {list(x.shape[:2])} steps and rows. "
             "Give one flag for each: starts [T, N] (one step: starts[None])."
         )
-    return starts != 0
+    return starts if starts.dtype == torch.bool else starts != 0

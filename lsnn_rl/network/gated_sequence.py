@@ -23,11 +23,13 @@ def run(network: "RecurrentNetwork", x: Tensor, state: State, starts: Tensor | N
     """Readouts [T, N, R] and the state after the last step; the sequence is cut wherever a row is reset."""
     weights, k, cell = network.weights(), network.substeps, cast(Gated, network.cell)
     parameters = [weights.w_in, weights.w_rec, cast(Tensor, network.bias_in), cast(Tensor, network.bias_rec)]
-    resets = [] if starts is None else starts.any(dim=1).nonzero().flatten().tolist()
+    cuts = [] if starts is None or not starts.any() else starts.any(dim=1).nonzero().flatten().tolist()
     parts = []
-    for begin, end in pairwise(sorted({0, *resets, len(x)})):
-        if starts is not None and begin in resets:
+    for begin, end in pairwise(sorted({0, *cuts, len(x)})):
+        if starts is not None and begin in cuts:
             state = reset_where(state, starts[begin])
-        outputs, state = cell.sequence(x[begin:end].repeat_interleave(k, dim=0), state, parameters)
-        parts.append(outputs[k - 1 :: k])
-    return F.linear(torch.cat(parts), weights.w_out, network.bias_out), state
+        segment = x[begin:end] if k == 1 else x[begin:end].repeat_interleave(k, dim=0)
+        outputs, state = cell.sequence(segment, state, parameters)
+        parts.append(outputs if k == 1 else outputs[k - 1 :: k])
+    outputs = parts[0] if len(parts) == 1 else torch.cat(parts)
+    return F.linear(outputs, weights.w_out), state

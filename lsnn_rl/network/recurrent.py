@@ -195,6 +195,8 @@ class RecurrentNetwork(nn.Module):
         else:
             with parametrize.cached():  # trained constants are computed once per run, not once per step
                 output, state = self._law(x, state, starts, counts, spikes, noise)
+        if self.bias_out is not None:  # added here, whoever computed the rest
+            output = output._replace(readout=output.readout + self.bias_out)
         return output, state
 
     def _kernel(self) -> ModuleType | None:
@@ -239,11 +241,8 @@ class RecurrentNetwork(nn.Module):
                     emitted.append(output)
             readouts.append(state["readout"] if self.kappa is not None else F.linear(output, weights.w_out))
 
-        readout = torch.stack(readouts)
-        if self.bias_out is not None:
-            readout = readout + self.bias_out
         shape = (len(x), self.substeps, x.shape[1], self.size)
-        return Output(readout, total, torch.stack(emitted).view(shape) if spikes else None), state
+        return Output(torch.stack(readouts), total, torch.stack(emitted).view(shape) if spikes else None), state
 
     def _step(self, drive: Tensor, jitter: Tensor | None, state: State, weights: Weights) -> tuple[Tensor, State]:
         """One simulation step: currents, cell, readout."""
