@@ -1,8 +1,10 @@
 """The policy's neutral face: acting and learning agree, heads give SB3's numbers, mistakes are answered."""
 
 import copy
+import doctest
 import io
 import pickle
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -423,3 +425,10 @@ def test_poisson_spikes_come_at_the_rate_that_was_asked_for_and_independently_fr
 def test_keywords_of_the_encoder_are_answered_too():
     with pytest.raises(BadValue, match="unexpected keyword argument 'curvs'"):
         make(encoder_kwargs={"curvs": 12})
+
+
+@pytest.mark.parametrize("module", ["policies", "heads", "packing", "poisson"])
+def test_the_examples_in_the_docstrings_are_true(module):
+    result = doctest.testmod(import_module(f"lsnn_rl.agents.{module}"))
+
+    assert result.attempted > 0 and result.failed == 0
