@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -15,6 +16,8 @@ class TrainingProgress(BaseCallback):
 
     Args: minutes: the time limit of this training, if it has one; the bar shows the larger of the two shares.
     """
+
+    model: Any
 
     def __init__(self, minutes: float | None = None) -> None:
         super().__init__()
@@ -62,6 +65,8 @@ class CheckpointCallback(BaseCallback):
         every_s: seconds between files. keep: how many of them stay.
         exact: refuse worlds whose state cannot be saved; False resumes those with new lifetimes.
     """
+
+    model: Any
 
     def __init__(self, folder: str | Path, every_s: float = 300.0, keep: int = 3, exact: bool = True) -> None:
         super().__init__()

@@ -155,6 +155,7 @@ def load_checkpoint(
     if data["env_state"] is None:
         model._last_obs = None  # learn() will reset the world, and with it the network's state
     else:
+        assert model.env is not None
         set_env_state(model.env, data["env_state"])
         model._last_state = {name: value.to(model.device) for name, value in data["state"].items()}
     set_generators(data["generators"])

@@ -106,7 +106,8 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any]]) -> None:
             layer.old_obs = state["old_obs"]
             _set_moments(layer.ret_rms, state["ret_rms"])
             for key, moments in state["obs_rms"].items():
-                _set_moments(layer.obs_rms[key] if key else layer.obs_rms, moments)
+                rms: Any = layer.obs_rms
+                _set_moments(rms[key] if key else rms, moments)
     stack[-1].set_state(states[-1])  # type: ignore[attr-defined]
 
 

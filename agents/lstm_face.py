@@ -42,7 +42,7 @@ class LSTMFace:
     ) -> tuple[Tensor, Tensor, Tensor | None, dict[str, Any]]:
         """As `LSNNPolicy.evaluate_sequence`, by upstream's `evaluate_actions` on sequence-major rows."""
         steps, n = starts.shape
-        rows = {key: _rows(value) for key, value in obs.items()} if isinstance(obs, dict) else _rows(obs)
+        rows: Any = {key: _rows(value) for key, value in obs.items()} if isinstance(obs, dict) else _rows(obs)
         if isinstance(self.policy.action_space, spaces.MultiBinary):
             actions = actions.float()  # Bernoulli refuses the int8 of the space
         values, log_probs, entropy = self.policy.evaluate_actions(

@@ -39,18 +39,18 @@ def to_plain(value: Any, arrays: dict[str, np.ndarray], path: str = "") -> Any:
     if isinstance(value, np.generic):
         return {_TAG: "number", "dtype": value.dtype.str, "value": value.item()}
     if isinstance(value, np.ndarray | torch.Tensor):
-        tensor = isinstance(value, torch.Tensor)
-        array = value.detach().cpu().numpy() if tensor else value
+        array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
         if array.dtype == object:
             raise _refusal(path, value, "an array of Python objects")
         arrays[path] = np.array(array, order="C")  # a copy: a snapshot must not change with what it was taken from
-        return {_TAG: "tensor" if tensor else "array", "name": path}
+        return {_TAG: "tensor" if isinstance(value, torch.Tensor) else "array", "name": path}
     if isinstance(value, list | tuple | deque):
         items = [to_plain(item, arrays, f"{path}/{i}") for i, item in enumerate(value)]
         if type(value) is list:
             return items
-        kind = "deque" if isinstance(value, deque) else "tuple"
-        return {_TAG: kind, "items": items, **({"maxlen": value.maxlen} if kind == "deque" else {})}
+        if isinstance(value, deque):
+            return {_TAG: "deque", "items": items, "maxlen": value.maxlen}
+        return {_TAG: "tuple", "items": items}
     if isinstance(value, Mapping):
         if all(isinstance(key, str) for key in value) and _TAG not in value:
             return {key: to_plain(item, arrays, f"{path}/{key}") for key, item in value.items()}
@@ -182,8 +182,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def _bound(bound: np.ndarray) -> Any:
     """One number where all entries agree; JSON's Infinity is Python's."""
-    first = bound.flat[0] if bound.size else 0
-    return first.item() if bound.size and np.all(bound == first) else bound.tolist()
+    return bound.flat[0].item() if bound.size and np.all(bound == bound.flat[0]) else bound.tolist()
 
 
 def _refusal(path: str, value: Any, what: str) -> BadValue:

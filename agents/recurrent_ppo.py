@@ -77,6 +77,13 @@ class RecurrentPPO(OnPolicyAlgorithm):
         **{policy.__name__: policy for policy in POLICIES},
     }
     rollout_buffer: Rollout  # type: ignore[assignment]
+    policy: Any
+    policy_class: Any
+    action_space: Any
+    clip_range: Any  # a schedule once the model is set up
+    clip_range_vf: Any
+    _last_obs: Any
+    _last_episode_starts: Any
 
     def __init__(
         self,
@@ -115,7 +122,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if isinstance(policy, str) and policy not in self.policy_aliases:
             raise unknown_name("policy", policy, self.policy_aliases)
         super().__init__(
-            policy,
+            policy,  # type: ignore[arg-type]
             env if env is None else make_env(env, n_envs, **(env_kwargs or {})),
             learning_rate=learning_rate,  # type: ignore[arg-type]
             n_steps=n_steps,
@@ -155,7 +162,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         return OnPolicyAlgorithm._wrap_env(make_env(env), verbose, monitor_wrapper)
 
     def _setup_lr_schedule(self) -> None:
-        self.lr_schedule = make_schedule(self.learning_rate)  # type: ignore[arg-type]
+        self.lr_schedule = make_schedule(self.learning_rate)
 
     def _setup_model(self) -> None:
         self._check_settings()
@@ -345,7 +352,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
     def _auxiliary_costs(self, batch: Batch, extras: dict[str, Any]) -> dict[str, Tensor]:
         """The costs beside PPO's that have a weight, by name."""
         costs = {}
-        if self.auxiliary["task_inference"]:
+        if self.auxiliary["task_inference"] and batch.task is not None and batch.known is not None:
             costs["task_inference"] = task_inference_loss(extras["task_guess"], batch.task, batch.known)
         if self.auxiliary["firing_rate"] and extras.get("counts") is not None:
             network = self.policy.network
@@ -409,7 +416,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
-    def learn(  # type: ignore[override]
+    def learn(
         self,
         total_timesteps: int,
         callback: MaybeCallback = None,

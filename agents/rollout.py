@@ -31,8 +31,8 @@ class Batch(NamedTuple):
     returns: Tensor  # [L, B]
     starts: Tensor  # [L, B] bool
     state: State  # [B, ...], before the first step and before its reset
-    task: Tensor | None  # [L, B, V], the hidden task, where an auxiliary cost asks for it
-    known: Tensor | None  # [L, B] bool, whether it could be known by then
+    task: Tensor | None = None  # [L, B, V], the hidden task, where an auxiliary cost asks for it
+    known: Tensor | None = None  # [L, B] bool, whether it could be known by then
 
 
 class Rollout:
@@ -101,9 +101,10 @@ class Rollout:
 
     def as_tensor(self, obs: Any) -> Observations:
         """An observation [N, ...] in the types in which the rollout keeps it."""
-        if isinstance(self._written, dict):
-            return {key: _as(obs[key], like) for key, like in self._rows[0].items()}  # type: ignore[union-attr]
-        return _as(obs, self._rows[0])
+        like = self._rows[0]
+        if isinstance(like, dict):
+            return {key: _as(obs[key], part) for key, part in like.items()}
+        return _as(obs, like)
 
     def tell(self, task: np.ndarray, known: np.ndarray) -> None:
         """Keep the hidden task and whether it can be known, read before the step that follows `observe`."""
@@ -171,30 +172,30 @@ class Rollout:
         advantages = self.advantages
         if normalize_advantage and advantages.numel() > 1:
             advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        whole = (
-            self.observations,
-            self.actions,
-            self.log_probs,
-            self.values,
-            advantages,
-            self.returns,
-            self.starts,
-        )
-        folded = [self._fold(part) for part in whole]
+        folded = {
+            name: self._fold(part)
+            for name, part in {
+                "observations": self.observations,
+                "actions": self.actions,
+                "log_probs": self.log_probs,
+                "values": self.values,
+                "advantages": advantages,
+                "returns": self.returns,
+                "starts": self.starts,
+                "task": self.task,
+                "known": self.known,
+            }.items()
+            if part is not None
+        }
         state = {name: torch.cat([part[name] for part in self._states]) for name in self._states[0]}
-        task, known = (None if part is None else self._fold(part) for part in (self.task, self.known))
         columns = self.n_envs * (self.n_steps // self.bptt_steps)
         parts = min(columns, max(1, round(columns * self.bptt_steps / batch_size) if batch_size else 4))
 
         def epoch() -> Iterator[Batch]:
             for chosen in torch.randperm(columns).tensor_split(parts):
                 index = chosen.to(self.device)
-                yield Batch(
-                    *(_columns(part, index) for part in folded),
-                    state=take(state, index),
-                    task=None if task is None else _columns(task, index),
-                    known=None if known is None else _columns(known, index),
-                )
+                chunks: dict[str, Any] = {name: _columns(part, index) for name, part in folded.items()}
+                yield Batch(**chunks, state=take(state, index))
 
         for _ in range(epochs):
             yield epoch()

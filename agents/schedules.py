@@ -10,7 +10,7 @@ Stable-Baselines3's own floats and callables of the remaining progress (1 at the
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
@@ -112,9 +112,9 @@ def make_schedule(value: ScheduleLike, name: str = "learning_rate") -> Schedule:
     try:
         return FloatSchedule(SCHEDULES[kind](**{key: float(number) for key, number in options.items()}))
     except TypeError as error:
-        fields = ", ".join(SCHEDULES[kind].__dataclass_fields__)
+        names = ", ".join(field.name for field in fields(SCHEDULES[kind]))
         raise BadValue(
-            f"The schedule {kind!r} of {name} was given {', '.join(options) or 'nothing'}; it takes {fields}. "
+            f"The schedule {kind!r} of {name} was given {', '.join(options) or 'nothing'}; it takes {names}. "
             f'For example {{"schedule": "{kind}", "start": 0.001}}.'
         ) from error
 
@@ -135,7 +135,7 @@ def describe_schedule(value: ScheduleLike, name: str = "learning_rate") -> float
         return dict(value)
     for kind, schedule in SCHEDULES.items():
         if type(value) is schedule:
-            return {"schedule": kind, **asdict(value)}
+            return {"schedule": kind, **asdict(value)}  # type: ignore[call-overload]
     if isinstance(value, LinearSchedule) and value.end_fraction == 1:
         return {"schedule": "linear", "start": float(value.start), "end": float(value.end)}
     raise BadValue(

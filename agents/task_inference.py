@@ -54,7 +54,8 @@ class Wanderer:
                 f"Wandering needs Box, Discrete or MultiDiscrete actions; the world has {space}. "
                 "Leave the warm-up out: warm_up: {iterations: 0}."
             )
-        self.space, self.n, self.generator = space, n, generator
+        self.space: Any = space
+        self.n, self.generator = n, generator
         pulls = np.array([STRENGTHS[i % 2] for i in range(n)])
         self.pull, self.wander = pulls[:, 0], pulls[:, 1]
         self.direction = self._anew()

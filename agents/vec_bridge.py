@@ -66,7 +66,7 @@ class SB3VecEnv(VecEnv):
         self._successes = np.zeros(self.num_envs, dtype=np.int64)
 
     def reset(self) -> VecEnvObs:
-        seeds = None if all(seed is None for seed in self._seeds) else list(self._seeds)
+        seeds: Any = None if all(seed is None for seed in self._seeds) else list(self._seeds)
         obs, info = self.venv.reset(seed=seeds, options=self._options[0] or None)
         self._reset_seeds()
         self._reset_options()
@@ -90,7 +90,9 @@ class SB3VecEnv(VecEnv):
             self._finish(np.flatnonzero(dones), infos, terminated, truncated, info)
         return obs, rewards, dones, infos
 
-    def _finish(self, done: np.ndarray, infos: list[dict], terminated: np.ndarray, truncated: np.ndarray, info: dict):
+    def _finish(
+        self, done: np.ndarray, infos: list[dict], terminated: np.ndarray, truncated: np.ndarray, info: dict
+    ) -> None:
         """Put the end of a lifetime into infos[i], and what its reset told into reset_infos[i]."""
         final_infos = self._split(info["final_info"]) if "final_info" in info else None
         for i in done.tolist():
@@ -169,7 +171,7 @@ class SB3VecEnv(VecEnv):
         self.venv.close()
 
     def get_images(self) -> Sequence[np.ndarray | None]:
-        frames = self.venv.render()
+        frames: Any = self.venv.render()
         return [None] * self.num_envs if frames is None else list(frames)
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
@@ -187,7 +189,9 @@ class SB3VecEnv(VecEnv):
         else:
             setattr(self.venv, attr_name, value)
 
-    def env_method(self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any):
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **method_kwargs: Any
+    ) -> list[Any]:
         """Call a method; a vector environment answers once for all, and an array with N rows is dealt out by slot."""
         slots = list(self._get_indices(indices))
         if hasattr(self.venv, "envs") and not hasattr(type(self.venv), method_name):
