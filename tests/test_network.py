@@ -9,6 +9,7 @@ from lsnn_rl.errors import BadValue, ShapeMismatch, UnknownName
 from lsnn_rl.network import LSNN, Populations, RecurrentNetwork, build_network
 from lsnn_rl.neurons import CELLS
 from lsnn_rl.neurons.lif import LIF
+from lsnn_rl.surrogates import Surrogate
 
 NETWORKS = {
     **{name: {"cell": name, "size": 12} for name in CELLS.names()},
@@ -96,6 +97,43 @@ def test_auto_and_law_agree_in_results_and_gradients(float64, name):
     assert torch.allclose(output.readout, other.readout, atol=1e-12)
     for key, gradient in gradients.items():
         assert torch.allclose(gradient, others[key], rtol=1e-9, atol=1e-10), key
+
+
+class Smooth(Surrogate):
+    """Half a spike at the threshold: with it a network is differentiable, and nothing may hide from its gradient."""
+
+    def __call__(self, distance):
+        return torch.sigmoid(3 * distance)
+
+
+@pytest.mark.parametrize("timing", ["paper", "official"])
+@pytest.mark.parametrize("extra", [{}, {"delay_ms": 3}, {"substeps": 2, "noise": 0.03}])
+def test_gradients_of_a_smooth_network_equal_finite_differences_in_every_parameter(float64, timing, extra):
+    network = LSNN(
+        2,
+        regular=2,
+        adaptive=2,
+        readouts=2,
+        surrogate=Smooth(),
+        refractory_ms=0,
+        tau_adapt_ms=50.0,
+        timing=timing,
+        trainable=("thr", "beta", "tau_mem", "tau_adapt"),
+        generator=torch.Generator().manual_seed(0),
+        **extra,
+    )
+    x = torch.rand(4, 2, 2, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    names, parameters = zip(*network.named_parameters(), strict=True)
+    noise = torch.randn(4, 2, 2, 4, generator=torch.Generator().manual_seed(2)) if "noise" in extra else None
+    starts = torch.zeros(4, 2)
+    starts[2, 1] = 1
+
+    def outcome(x, *values):
+        call = (x, None, starts), {"noise": noise}
+        output, state = torch.func.functional_call(network, dict(zip(names, values, strict=True)), *call)
+        return output.readout, output.counts, *state.values()
+
+    assert torch.autograd.gradcheck(outcome, (x, *parameters), eps=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("cell", "kind"), [("gru", torch.nn.GRU), ("lstm", torch.nn.LSTM), ("rnn", torch.nn.RNN)])
