@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lsnn_rl.benchmarks.cli import benchmark
 from lsnn_rl.errors import BadValue, LSNNError
 
 # Huge pages save page faults of large fresh tensors; torch reads this when it is loaded, which is later than this line.
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(benchmark)
 EnvKwargs = Annotated[
     list[str], typer.Option("--env-kwarg", help="A setting of the world, key=value; may be repeated.")
 ]
@@ -125,7 +127,7 @@ def enjoy(
     from lsnn_rl.agents import enjoy as theatre
     from lsnn_rl.agents.adapters import world_and_agent
 
-    env_id, kwargs, actor = world_and_agent(what, agent, _key_values(env_kwargs), needed=not play)
+    env_id, kwargs, actor = world_and_agent(what, agent, _key_values(env_kwargs))
     if play:
         _say(theatre.HELP)
         goals = theatre.play(env_id, kwargs, split, fps)

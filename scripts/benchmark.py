@@ -1,8 +1,8 @@
-"""Measure speed against named rivals: core, envs or learner."""
+"""Measure speed against named rivals; the same as `lsnn-rl benchmark`."""
 
-import typer
+import sys
 
-from lsnn_rl.benchmarks.cli import benchmark
+from lsnn_rl.cli import main
 
 if __name__ == "__main__":
-    typer.run(benchmark)
+    main(["benchmark", *sys.argv[1:]])

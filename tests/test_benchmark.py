@@ -8,13 +8,13 @@ import torch
 from typer.testing import CliRunner
 
 from lsnn_rl.benchmarks import SUITES
-from lsnn_rl.benchmarks.cli import benchmark
 from lsnn_rl.benchmarks.core import act, eager, learn, two_threads
 from lsnn_rl.benchmarks.floor import floor, work
 from lsnn_rl.benchmarks.peers import peers_for
 from lsnn_rl.benchmarks.settings import Settings
 from lsnn_rl.benchmarks.timing import interleave, machine, peak_mb
 from lsnn_rl.benchmarks.workloads import WORKLOADS, Workload, mean_rate_hz, set_rate
+from lsnn_rl.cli import app
 from lsnn_rl.errors import UnknownName
 
 torch.set_num_threads(1)
@@ -184,11 +184,7 @@ def test_two_threads_are_given_back():
 
 
 def call(*arguments):
-    import typer
-
-    app = typer.Typer()
-    app.command()(benchmark)
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner().invoke(app, ["benchmark", *arguments])
 
 
 def test_the_command_prints_one_json_object_and_nothing_else():
