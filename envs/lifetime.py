@@ -179,6 +179,11 @@ class LifetimeEnv(_Face, gym.Env):
             self._screen = Screen(window=self.render_mode == "human", fps=self.metadata["render_fps"])
         return self._screen.show(self.task, 0, self._history, self._references())
 
+    @property
+    def window_closed(self) -> bool:
+        """Has a person closed the window?"""
+        return self._screen is not None and self._screen.closed
+
     def _references(self) -> dict[str, float] | None:
         return reference_scores(self.spec.id, split=self.split, **self.settings) if self.spec else None
 

@@ -1,0 +1,151 @@
+"""The native vector environment against Gymnasium's own vectorisation of the single one."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.errors import BadValue, ShapeMismatch
+
+every_world = pytest.mark.parametrize("env_id", WORLDS)
+N, STEPS = 6, 40
+LIVELY = {"lsnn_rl.envs.arena:Arena": {"goal_radius": 0.5, "speed": 0.2}}  # much happens within a few steps
+
+
+def pair(env_id, mode, **kwargs):
+    """Our vector environment and Gymnasium's over the single face, with the same settings."""
+    ours = gym.make_vec(env_id, num_envs=N, autoreset_mode=mode, steps=STEPS, **kwargs)
+    makers = [lambda: gym.make(env_id, steps=STEPS, **kwargs).unwrapped] * N
+    return ours, SyncVectorEnv(makers, autoreset_mode=mode)
+
+
+def same(ours, theirs):
+    """Equal, through nested infos; where a mask says that a value is absent, its filler does not matter."""
+    assert set(ours) == set(theirs)
+    for name, value in ours.items():
+        if isinstance(value, dict):
+            same(value, theirs[name])
+        elif name == "final_obs":
+            assert all((a is None and b is None) or np.array_equal(a, b) for a, b in zip(value, theirs[name], strict=True))
+        else:
+            here = ours.get(f"_{name}", slice(None))
+            assert np.array_equal(value[here], theirs[name][here]), name
+
+
+@every_world
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize("teleport", ["next_step", "same_step"])
+def test_every_step_equals_that_of_single_environments_side_by_side(env_id, mode, teleport):
+    ours, theirs = pair(env_id, mode, teleport=teleport, privileged=True, **LIVELY[WORLDS[env_id][0]])
+    ages = [0, 5, 39, 12, 0, 20]
+    actions = np.random.default_rng(1).uniform(-1, 1, (4 * STEPS, N, 2)).astype(np.float32)
+
+    first, first_infos = ours.reset(seed=11, options={"ages": ages})
+    their_obs, their_infos = zip(
+        *(env.reset(seed=11 + i, options={"ages": ages[i]}) for i, env in enumerate(theirs.envs)), strict=True
+    )
+
+    assert np.array_equal(first, their_obs)
+    assert first_infos["trial"].tolist() == [info["trial"] for info in their_infos]
+    hits = walls = 0
+    for action in actions:
+        obs, reward, terminated, truncated, infos = ours.step(action)
+        obs2, reward2, terminated2, truncated2, infos2 = theirs.step(action)
+        assert np.array_equal(obs, obs2) and np.array_equal(reward, reward2)
+        assert np.array_equal(terminated, terminated2) and np.array_equal(truncated, truncated2)
+        same(infos, infos2)
+        hits, walls = hits + infos["success"].sum(), walls + (obs[:, 5] > 0).sum()
+    assert hits > 10 and walls > 10
+
+
+@every_world
+def test_slots_put_by_hand_to_a_new_lifetime_leave_their_neighbours_alone(env_id):
+    ours, theirs = pair(env_id, AutoresetMode.DISABLED)
+    mask = np.array([True, False, False, True, False, False])
+    actions = np.random.default_rng(2).uniform(-1, 1, (20, N, 2))
+    ours.reset(seed=0)
+    theirs.reset(seed=0)
+    for action in actions[:10]:
+        ours.step(action)
+        theirs.step(action)
+
+    obs, infos = ours.reset(options={"reset_mask": mask})
+    obs2, infos2 = theirs.reset(options={"reset_mask": mask.copy()})
+
+    assert np.array_equal(obs, obs2)
+    same(infos, infos2)
+    for action in actions[10:]:
+        assert np.array_equal(ours.step(action)[0], theirs.step(action)[0])
+    assert ours.lifetime_age.tolist() == [10, 20, 20, 10, 20, 20]
+
+
+def test_stepping_over_the_end_without_autoreset_is_refused():
+    env = gym.make_vec("LSNNArena-v0", num_envs=2, max_episode_steps=3, autoreset_mode="Disabled")
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.zeros((2, 2)))
+
+    with pytest.raises(BadValue, match="reset_mask"):
+        env.step(np.zeros((2, 2)))
+
+
+def test_the_action_of_a_slot_that_begins_anew_is_ignored_even_if_it_is_no_number():
+    env = gym.make_vec("LSNNArena-v0", num_envs=2, steps=3)
+    env.reset(seed=0, options={"ages": [0, 2]})
+    env.step(np.zeros((2, 2)))
+
+    obs, reward, _, truncated, infos = env.step(np.array([[0.0, 0.0], [np.nan, np.nan]]))
+
+    assert np.isfinite(obs).all()
+    assert reward[1] == 0.0 and not truncated[1] and infos["trial_steps"].tolist() == [2, 0]
+
+
+def test_lifetimes_begun_at_an_age_are_shorter_by_it_and_the_next_are_whole():
+    env = gym.make_vec("LSNNArena-v0", num_envs=3, steps=10, autoreset_mode="SameStep")
+    env.reset(seed=0, options={"ages": [0, 4, 9]})
+
+    ends = [np.flatnonzero(env.step(np.zeros((3, 2)))[3]).tolist() for _ in range(20)]
+
+    assert [t + 1 for t, slots in enumerate(ends) if 0 in slots] == [10, 20]
+    assert [t + 1 for t, slots in enumerate(ends) if 1 in slots] == [6, 16]
+    assert [t + 1 for t, slots in enumerate(ends) if 2 in slots] == [1, 11]
+
+
+def test_gymnasium_hands_over_the_number_of_slots_the_length_and_the_mode():
+    env = gym.make_vec("LSNNArenaDisc-v0", num_envs=7, max_episode_steps=12, autoreset_mode="SameStep")
+
+    assert env.num_envs == 7 and env.task.steps == 12
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert env.observation_space.shape == (7, 6) and env.action_space.shape == (7, 2)
+
+
+def test_one_seed_per_slot_may_be_given():
+    env = gym.make_vec("LSNNArena-v0", num_envs=3)
+
+    by_list, by_number = env.reset(seed=[8, 9, 10])[0], env.reset(seed=8)[0]
+
+    assert np.array_equal(by_list, by_number)
+
+
+def test_arrays_returned_by_two_steps_share_no_memory():
+    env = gym.make_vec("LSNNArena-v0", num_envs=4, privileged=True)
+    env.reset(seed=0)
+
+    first, second = (env.step(np.zeros((4, 2))) for _ in range(2))
+
+    flat = [[*out[:4], *(v for v in out[4].values() if isinstance(v, np.ndarray)), out[4]["privileged"]["goal"]]
+            for out in (first, second)]  # fmt: skip
+    assert not any(np.shares_memory(a, b) for a in flat[0] for b in flat[1])
+    assert not any(np.shares_memory(a, b) for a in flat[1] for b in vars(env.task).values() if isinstance(b, np.ndarray))
+
+
+def test_a_mask_of_the_wrong_kind_and_a_window_for_many_are_refused():
+    env = gym.make_vec("LSNNArena-v0", num_envs=2)
+
+    with pytest.raises(ShapeMismatch, match="array of 2 booleans"):
+        env.reset(options={"reset_mask": [1, 0]})
+    with pytest.raises(BadValue, match="False everywhere"):
+        env.reset(options={"reset_mask": np.zeros(2, bool)})
+    with pytest.raises(BadValue, match=r'render_mode="rgb_array" here'):
+        gym.make_vec("LSNNArena-v0", num_envs=2, render_mode="human")
