@@ -65,8 +65,11 @@ def agent_by_name(name: str, env_id: str, env_kwargs: Mapping[str, Any] | None =
 
 def agent_and_world(
     name: str, env_id: str | None = None, env_kwargs: Mapping[str, Any] | None = None
-) -> tuple[Agent, str, dict[str, Any]]:
-    """An agent by name, and the world it acts in: the one asked for, else the one it was trained in."""
+) -> tuple[Any, str, dict[str, Any]]:
+    """An agent by name, and the world it acts in: the one asked for, else the one it was trained in.
+
+    A classical agent stays a name until its world's split is known, see `as_agent`.
+    """
     from lsnn_rl.agents.sharing import find_agent, load_agent
 
     if env_id is not None and env_id not in gym.registry:
@@ -75,34 +78,32 @@ def agent_and_world(
         find_agent(name)
     except MissingFile:
         world = env_id or DEFAULT_WORLD
-        return agent_by_name(name, world, env_kwargs), world, dict(env_kwargs or {})
+        agent_by_name(name, world, env_kwargs)  # complains if there is no such agent
+        return name, world, dict(env_kwargs or {})
     agent = load_agent(name)
     own = agent.env_kwargs if env_id in (None, agent.env_id) else {}
     return agent, env_id or agent.env_id or DEFAULT_WORLD, {**own, **(env_kwargs or {})}
 
 
 def world_and_agent(
-    what: str, who: str | None = None, env_kwargs: Mapping[str, Any] | None = None, needed: bool = True
-) -> tuple[str, dict[str, Any], Agent | None]:
+    what: str, who: str | None = None, env_kwargs: Mapping[str, Any] | None = None
+) -> tuple[str, dict[str, Any], Any]:
     """What a person wants to watch: a world's id, a run folder or a zoo name, and who acts there.
 
     In a world without further word its spiking agent of the zoo acts, or the best known classical one.
     """
     if what not in WORLDS:
         agent, env_id, kwargs = agent_and_world(what, None, env_kwargs)
-        return env_id, kwargs, agent if who is None else agent_by_name(who, env_id, kwargs)
+        return env_id, kwargs, who or agent
     kwargs = dict(env_kwargs or {})
-    if not needed:
-        return what, kwargs, None
     if who is not None:
-        return what, kwargs, agent_by_name(who, what, kwargs)
+        return what, kwargs, agent_and_world(who, what, kwargs)[0]
     try:
-        return what, kwargs, agent_by_name(f"{what}/lsnn", what, kwargs)
+        return what, kwargs, agent_and_world(f"{what}/lsnn", what, kwargs)[0]
     except MissingFile:
         from lsnn_rl.agents.classical import REFERENCE_AGENTS
 
-        best_known = REFERENCE_AGENTS[WORLDS[what][0]]["best_known"]
-        return what, kwargs, agent_by_name(best_known, what, kwargs)
+        return what, kwargs, REFERENCE_AGENTS[WORLDS[what][0]]["best_known"]
 
 
 def name_of(agent: Any) -> str:

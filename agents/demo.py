@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lsnn_rl.agents import enjoy, figures, training
-from lsnn_rl.agents.adapters import as_agent
 from lsnn_rl.agents.cards import Card
 from lsnn_rl.agents.recipe import find_recipe
 from lsnn_rl.errors import BadValue
@@ -26,6 +25,6 @@ def run_demo(recipe: str, changes: Sequence[str], folder: str | Path, say: Calla
     card = training.train(settings, place, say)
     figures.adaptation([card]).savefig(place / "adaptation.png", dpi=200)
     say("Filming one lifetime.")
-    agent = as_agent(str(place), settings.env.id, settings.env.kwargs)
-    enjoy.record(agent, settings.env.id, place / "lifetime.gif", settings.env.kwargs, settings.test.split, width=480)
+    film, split = place / "lifetime.gif", settings.test.split
+    enjoy.record(str(place), settings.env.id, film, settings.env.kwargs, split, width=640)
     return card

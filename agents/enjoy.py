@@ -10,7 +10,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from lsnn_rl.agents.contract import Agent, let_watch
+from lsnn_rl.agents.adapters import as_agent
+from lsnn_rl.agents.contract import let_watch
 from lsnn_rl.errors import BadValue
 
 Image = NDArray[np.uint8]
@@ -19,7 +20,7 @@ HELP = "Arrow keys or WASD to move, or hold the mouse button to go where it poin
 
 
 def pictures(
-    agent: Agent,
+    agent: Any,
     env_id: str,
     env_kwargs: Mapping[str, Any] | None = None,
     split: str = "test",
@@ -28,14 +29,15 @@ def pictures(
     deterministic: bool = True,
 ) -> Iterator[Image]:
     """Pictures [height, width, 3] of an agent living a numbered lifetime: the first, every `stride`th, the last."""
+    actor = as_agent(agent, env_id, {**(env_kwargs or {}), "split": split})
     env = gym.make_vec(env_id, num_envs=1, split=split, render_mode="rgb_array", **(env_kwargs or {}))
     try:
         obs, _ = env.reset(options={"lifetimes": np.array([lifetime])})
-        let_watch(agent, env)
-        state, starts, over, step = agent.initial_state(1), np.ones(1, bool), False, 0
+        let_watch(actor, env)
+        state, starts, over, step = actor.initial_state(1), np.ones(1, bool), False, 0
         yield _picture(env)
         while not over:
-            actions, state = agent.act(obs, state, starts, deterministic)
+            actions, state = actor.act(obs, state, starts, deterministic)
             obs, _, terminated, truncated, _ = env.step(actions)
             over, starts, step = bool(terminated[0] or truncated[0]), np.zeros(1, bool), step + 1
             if step % stride == 0 or over:
@@ -45,7 +47,7 @@ def pictures(
 
 
 def record(
-    agent: Agent,
+    agent: Any,
     env_id: str,
     file: str | Path,
     env_kwargs: Mapping[str, Any] | None = None,
@@ -73,7 +75,7 @@ def record(
 
 
 def watch(
-    agent: Agent,
+    agent: Any,
     env_id: str,
     env_kwargs: Mapping[str, Any] | None = None,
     split: str = "test",

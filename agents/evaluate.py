@@ -73,7 +73,7 @@ def evaluate(
     env = _make(env_id, min(slots, lifetimes), split, kwargs)
     try:
         score_of = "goals" if "success" in env.reset()[1] else "return"
-        actor = as_agent(agent, env_id, kwargs)
+        actor = as_agent(agent, env_id, {**kwargs, "split": split})
         report = _Progress(on_progress, lifetimes * (1 + len(controls)))
         main = live(actor, env, numbers, deterministic=deterministic, seed=seed, on_batch=report.add)
         hampered = {

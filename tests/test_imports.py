@@ -12,7 +12,7 @@ FOLDERS = {"lsnn_rl": ROOT / "lsnn_rl"} | {f"lsnn_rl.{name}": ROOT / name for na
 
 # Who may know whom: room -> rooms of this package it may import when it is loaded or later.
 BASE = {"units", "errors", "registry", "_version"}
-CORE = BASE | {"state", "surrogates", "neurons", "kernels", "network", "encoders", "rewiring"}
+CORE = BASE | {"state", "surrogates", "neurons", "kernels", "network", "encoders", "rewiring", "regularizers", "probe"}
 MAY_IMPORT = {
     "units": {"errors"},
     "errors": set(),
@@ -24,9 +24,12 @@ MAY_IMPORT = {
     "network": BASE | {"state", "surrogates", "neurons", "kernels"},
     "encoders": BASE | {"state"},
     "rewiring": BASE | {"state", "network"},
+    "regularizers": BASE | {"state", "network"},
+    "probe": BASE | {"state", "neurons", "network"},
     "envs": BASE,
     "zoo": set(),
     "agents": CORE | {"envs", "zoo"},
+    "benchmarks": CORE | {"envs", "zoo", "agents"},
 }
 
 
