@@ -47,8 +47,9 @@ class LSNNPolicy(UpstreamFace):
         lstm_hidden_size: upstream's word for the number of neurons; an LSNN gets half of them adaptive.
         n_lstm_layers, lstm_kwargs: accepted in their default only, there is one layer and no nn.LSTM.
         shared_lstm, enable_critic_lstm: who carries the value. Neither given, or `shared_lstm=True`: actor and critic
-            share one network and both shape it (upstream cuts the critic's gradient here). `enable_critic_lstm=True`:
-            the critic has a network of its own. `enable_critic_lstm=False` alone: a linear critic without memory.
+            share one network and both shape it (upstream cuts the critic's gradient here). `enable_critic_lstm=True`
+            or `share_features_extractor=False`: the critic has a network of its own. `enable_critic_lstm=False` alone:
+            a linear critic without memory.
         cell: "lsnn", "alif", "lif", "gru", "lstm", "rnn", or "none" (feed-forward).
         readouts: R.
         encoder: "population", "current" or "auto"; `encoder_kwargs` go to it.
@@ -57,7 +58,8 @@ class LSNNPolicy(UpstreamFace):
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
         rate_cost, rate_target_hz: cost on firing rates, for upstream's algorithm only, which has no place for such
             costs (it hands over no mask, so padded steps count too). `lsnn_rl.RecurrentPPO` takes `auxiliary=`.
-        rewiring: options of `lsnn_rl.rewiring`, for example dict(connectivity=0.12); "method" defaults to "deep_r".
+        rewiring: of the actor's network: options of `lsnn_rl.rewiring`, for example dict(connectivity=0.12); "method"
+            defaults to "deep_r".
         **network: options of the network by name: regular, adaptive, size, tau_mem_ms, tau_adapt_ms, beta, substeps ...
     Raises: BadValue, UnknownName; WrongAlgorithm when an algorithm that keeps no state asks for it.
 

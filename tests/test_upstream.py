@@ -232,6 +232,18 @@ def test_9_somebodys_own_recurrent_algorithm_is_welcome():
     assert isinstance(model.policy, LSNNPolicy)
 
 
+def test_9_a_policy_may_be_built_while_an_algorithm_without_state_is_training():
+    built = []
+
+    def callback(*_):
+        built.append(student().policy)
+        return False
+
+    PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, device="cpu").learn(8, callback=callback)
+
+    assert isinstance(built[0], LSNNPolicy)
+
+
 def test_10_upstreams_keyword_for_size_counts_neurons_half_of_them_adaptive():
     network = RecurrentPPO(
         LSNNPolicy, "CartPole-v1", policy_kwargs={"lstm_hidden_size": 21}, device="cpu"
