@@ -134,8 +134,7 @@ class Window:
         """Show one picture for one frame; False once the person has closed the window or pressed Escape."""
         pygame = self.pygame
         if self.screen is None:
-            self.screen = pygame.display.set_mode((image.shape[1], image.shape[0]))
-            pygame.display.set_caption(self.title)
+            self.screen = self._open((image.shape[1], image.shape[0]))
         self.screen.blit(pygame.surfarray.make_surface(image.swapaxes(0, 1)), (0, 0))
         pygame.display.flip()
         self.clock.tick(self.fps)
@@ -143,6 +142,17 @@ class Window:
             if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
                 return False
         return True
+
+    def _open(self, size: tuple[int, int]) -> Any:
+        try:
+            screen = self.pygame.display.set_mode(size)
+        except self.pygame.error as problem:
+            raise BadValue(
+                f"This machine opens no window of {size[0]} x {size[1]} ({problem}). "
+                "Film the agent instead: lsnn-rl enjoy AGENT --record life.mp4"
+            ) from problem
+        self.pygame.display.set_caption(self.title)
+        return screen
 
     def wish(self, env: Any) -> Any:
         """The action that keys and mouse ask for: a direction for Box actions of size two, a digit for choices."""
@@ -155,6 +165,8 @@ class Window:
             raise BadValue(
                 f"Keys and mouse cannot make an action of {space}. Watch an agent instead: leave --play out."
             )
+        if pygame.mouse.get_pressed()[0] and hasattr(env.task, "toward"):
+            return env.task.toward(0, pygame.mouse.get_pos())
         right = keys[pygame.K_RIGHT] + keys[pygame.K_d] - keys[pygame.K_LEFT] - keys[pygame.K_a]
         up = keys[pygame.K_UP] + keys[pygame.K_w] - keys[pygame.K_DOWN] - keys[pygame.K_s]
         return _unit(np.array([right, up], np.float32))

@@ -225,6 +225,13 @@ class Arena(LifetimeTask):
         x, y = self.place[slot]
         return float(x), float(y), int(self.trial[slot]), bool(self.success[slot])
 
+    def toward(self, slot: int, point: tuple[float, float]) -> NDArray[np.float32]:
+        """The action, [2], with which a person who points there on the page would go there."""
+        from lsnn_rl.envs.arena_view import place_at
+
+        way = (np.array(place_at(self, point)) - self.place[slot]) / self.speed
+        return (way / max(1.0, float(np.hypot(*way)))).astype(np.float32)
+
     def draw(self, canvas: Canvas, slot: int, history: list[Any], references: dict[str, float] | None) -> None:
         from lsnn_rl.envs.arena_view import draw_arena  # only whoever draws needs it
 

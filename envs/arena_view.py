@@ -44,6 +44,11 @@ def _page(arena: Arena, x: float, y: float) -> tuple[float, float]:
     return _CENTER[0] + x / arena.radius * _RADIUS, _CENTER[1] - y / arena.radius * _RADIUS
 
 
+def place_at(arena: Arena, point: tuple[float, float]) -> tuple[float, float]:
+    """The place in the arena that is drawn at a point of the page."""
+    return (point[0] - _CENTER[0]) / _RADIUS * arena.radius, (_CENTER[1] - point[1]) / _RADIUS * arena.radius
+
+
 def _hue(trial: int) -> Color:
     return HUES[trial % len(HUES)]
 

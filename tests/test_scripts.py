@@ -159,6 +159,62 @@ def test_a_window_shows_an_agent_and_can_be_closed(monkeypatch):
     assert len(shown) == 5 and shown[0][2] == 3
 
 
+def test_a_person_plays_with_the_mouse_and_is_told_the_goals(monkeypatch, capsys):
+    import pygame
+
+    from lsnn_rl.agents.enjoy import Window
+    from lsnn_rl.envs.arena_view import _page
+
+    # A hand that holds the button where the goal is drawn, until the window is closed after 100 steps.
+    shown = []
+    monkeypatch.setattr(Window, "show", lambda self, image: shown.append(1) or len(shown) <= 100)
+    monkeypatch.setattr(pygame.mouse, "get_pressed", lambda: (True, False, False))
+    monkeypatch.setattr(Window, "wish", _pointing_at_the_goal(Window.wish, _page, monkeypatch, pygame))
+    assert run("enjoy", "LSNNArena-v0", "--play", "--env-kwarg", "steps=200") == 0
+
+    goals = int(capsys.readouterr().err.strip().rpartition(": ")[2])
+    assert 1 <= goals <= 30
+
+
+def _pointing_at_the_goal(wish, page, monkeypatch, pygame):
+    def pointed(self, env):
+        goal = page(env.task, *env.task.goal[0])
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: goal)
+        return wish(self, env)
+
+    return pointed
+
+
+def test_keys_move_a_person_in_eight_directions(monkeypatch):
+    import gymnasium as gym
+    import pygame
+
+    from lsnn_rl.agents.enjoy import Window
+
+    window, env = Window("keys", 60), gym.make_vec("LSNNArena-v0", num_envs=1)
+    held = dict.fromkeys([pygame.K_UP, pygame.K_d], 1)
+    monkeypatch.setattr(
+        pygame.key, "get_pressed", lambda: type("Keys", (), {"__getitem__": lambda _, k: held.get(k, 0)})()
+    )
+    monkeypatch.setattr(pygame.mouse, "get_pressed", lambda: (False, False, False))
+
+    assert window.wish(env) == pytest.approx([0.5**0.5, 0.5**0.5])
+    held.clear()
+    assert window.wish(env).tolist() == [0.0, 0.0]
+
+
+def test_a_machine_without_a_screen_is_told_to_film(monkeypatch, capsys):
+    import pygame
+
+    def no_screen(*arguments):
+        raise pygame.error("No available video device")
+
+    monkeypatch.setattr(pygame.display, "set_mode", no_screen)
+    assert run("enjoy", "LSNNArena-v0", "--agent", "oracle") == 2
+
+    assert "--record life.mp4" in capsys.readouterr().err
+
+
 def test_the_demonstration_leaves_agent_card_figure_and_film(tmp_path, capsys):
     from lsnn_rl.agents.demo import run_demo
 
