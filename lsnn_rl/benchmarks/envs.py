@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 from lsnn_rl.benchmarks.settings import Settings
 from lsnn_rl.benchmarks.timing import interleave, machine
@@ -87,7 +88,7 @@ def _dummy(env_id: str, steps: int) -> Callable[[], None]:
     envs = make_vec_env(env_id, n_envs=RIVAL_SLOTS, seed=0)
     envs.reset()
     envs.action_space.seed(0)
-    actions = [[envs.action_space.sample() for _ in range(RIVAL_SLOTS)] for _ in range(steps)]
+    actions = [np.stack([envs.action_space.sample() for _ in range(RIVAL_SLOTS)]) for _ in range(steps)]
 
     def run() -> None:
         for action in actions:

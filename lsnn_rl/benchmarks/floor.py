@@ -40,8 +40,8 @@ def work(load: Workload, rate_hz: float, training: bool = True) -> tuple[float, 
     events = load.steps * load.batch * load.inputs * load.input_hz / 1000
     row = load.connectivity * load.size  # synapses that one presynaptic line reaches
     readout = load.connectivity * load.readouts
-    flop = 2 * row * (spikes + events) + 2 * readout * spikes + UPDATE_FLOP / 2 * cells
-    bytes_moved = 4 * load.steps * load.batch * load.inputs + 4 * load.steps * load.batch * load.readouts
+    flop: float = 2 * row * (spikes + events) + 2 * readout * spikes + UPDATE_FLOP / 2 * cells
+    bytes_moved: float = 4 * load.steps * load.batch * load.inputs + 4 * load.steps * load.batch * load.readouts
     if training:
         flop += 2 * row * cells  # W_rec^T times the gradient
         flop += 2 * load.size * (spikes + events) + 2 * load.readouts * spikes  # gradient of the weights
@@ -82,7 +82,10 @@ def _multiply_add_chain() -> Any:
     """A numba loop over vectors that stay in registers."""
     from numba import njit
 
-    from lsnn_rl.kernels.simd import data, fill, fma, store
+    from lsnn_rl.kernels import simd
+
+    vectors: Any = simd  # its functions are compiled by numba and have no Python signature
+    data, fill, fma, store = vectors.data, vectors.fill, vectors.fma, vectors.store
 
     @njit
     def chain(out, rounds):  # type: ignore[no-untyped-def]

@@ -67,7 +67,7 @@ def _learn(model: Any, steps: int) -> Callable[[], None]:
     return lambda: model.learn(steps, reset_num_timesteps=False)
 
 
-def _sizes(steps: int) -> dict[str, int]:
+def _sizes(steps: int) -> dict[str, Any]:
     return {"n_steps": steps, "batch_size": SLOTS * steps // MINIBATCHES, "n_epochs": EPOCHS, "seed": 0}
 
 

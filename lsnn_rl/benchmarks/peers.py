@@ -100,7 +100,7 @@ class SnnTorch(Peer):
 
     needs = "snntorch"
 
-    def _model(self, load: Workload) -> nn.ModuleList:
+    def _model(self, load: Workload) -> Any:
         import snntorch
 
         cells = snntorch.RLeaky(beta=0.95, linear_features=load.size, reset_mechanism="subtract")

@@ -30,7 +30,7 @@ def _workloads(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _table(workload: dict[str, Any]) -> Table:
     ours = workload["ours_ms"]
     last = "steps_per_s" if "steps_per_s" in workload else "peak_mb"
-    rows = [("ours", ours, 1.0, workload["ours_median_ms"], workload[last])]
+    rows: list[tuple[Any, ...]] = [("ours", ours, 1.0, workload["ours_median_ms"], workload[last])]
     for name, peer in workload["peers"].items():
         rows.append((name, peer["ms"], peer["ratio"], peer["median_ms"], peer[last]))
     for key, name in (("delays", "ours, delays"), ("floor", "floor")):

@@ -86,4 +86,5 @@ def set_rate(network: RecurrentNetwork, load: Workload, generator: torch.Generat
 def mean_rate_hz(network: RecurrentNetwork, x: Tensor) -> float:
     """Spikes of a cell per second, averaged over cells, rows and time."""
     output, _ = network.run(x)
+    assert output.counts is not None, "only spiking networks have a rate"
     return float(output.counts.mean()) * 1000 / (len(x) * network.substeps * network.dt_ms)

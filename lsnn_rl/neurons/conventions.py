@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from lsnn_rl.errors import ShapeMismatch
-from lsnn_rl.neurons.base import Cell
+from lsnn_rl.neurons.lif import LIF
 from lsnn_rl.state import State
 
 
@@ -34,7 +34,7 @@ class Constants(NamedTuple):
     decay_adapt: Tensor  # exp(-dt / tau_adapt)
 
 
-def constants_of(cell: Cell) -> Constants:
+def constants_of(cell: LIF) -> Constants:
     """The constants of an ALIF cell (or of a LIF cell, with beta = 0), [H], in the LSNN convention."""
     zero = torch.zeros_like(cell.thr)
     values = cell.thr, getattr(cell, "beta", zero), cell.decay_mem, getattr(cell, "decay_adapt", zero)

@@ -16,4 +16,4 @@ REWIRINGS.add("soft_deep_r", SoftDeepR)
 REWIRINGS.add("set", SET)
 REWIRINGS.add("rigl", RigL)
 
-__all__ = ["REWIRINGS", "DeepR", "RigL", "Rewiring", "SET", "SoftDeepR"]
+__all__ = ["REWIRINGS", "SET", "DeepR", "Rewiring", "RigL", "SoftDeepR"]

@@ -6,13 +6,16 @@ them densely), the wrapped optimiser keeps regular moments for them, and its ste
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lsnn_rl.errors import BadValue, BrokenFile, ShapeMismatch, unknown_name
+
+if TYPE_CHECKING:
+    from lsnn_rl.network import RecurrentNetwork
 
 Matrices = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Mapping[str, Tensor]
 Populations = Mapping[str, slice | Sequence[int] | Tensor]  # label -> units
@@ -57,19 +60,22 @@ class Rewiring(Optimizer):
 
     @classmethod
     def for_network(
-        cls, optimizer: Optimizer, network: nn.Module, connectivity: float | Sequence[float] = 0.12, **options: Any
+        cls,
+        optimizer: Optimizer,
+        network: "RecurrentNetwork",
+        connectivity: float | Sequence[float] = 0.12,
+        **options: Any,
     ) -> "Rewiring":
         """Rewire the input, recurrent and readout weights of a RecurrentNetwork (spiking: no self-connections).
 
         Biases and everything else of the network stay with the wrapped optimiser.
         """
-        names = [name for name in ("w_in", "w_rec", "w_out") if getattr(network, name, None) is not None]
-        matrices = {name: getattr(network, name) for name in names}
-        if getattr(network, "spiking", False) and "w_rec" in matrices:
-            w = matrices["w_rec"]
-            options.setdefault("forbidden", {"w_rec": torch.eye(w.shape[0], dtype=torch.bool, device=w.device)})
+        matrices = {"w_in": network.w_in, "w_rec": network.w_rec, "w_out": network.w_out}
+        if network.spiking:
+            no_self = torch.eye(network.size, dtype=torch.bool, device=network.w_rec.device)
+            options.setdefault("forbidden", {"w_rec": no_self})
         rewiring = cls(optimizer, matrices, connectivity, **options)
-        if getattr(network, "spiking", False):
+        if network.spiking:
             cells, lines, outputs = dict(network.populations), {"inputs": slice(None)}, {"readouts": slice(None)}
             rewiring.populations = {"w_in": (cells, lines), "w_rec": (cells, cells), "w_out": (outputs, cells)}
         return rewiring
@@ -146,7 +152,7 @@ class Rewiring(Optimizer):
         Returns: {"all": {...}, matrix: {"active", "possible", "connectivity", "pairs": {"pre -> post": fraction}}}
 
         >>> from lsnn_rl.rewiring import SET
-        >>> layer = nn.Linear(4, 2)
+        >>> layer = torch.nn.Linear(4, 2)
         >>> SET(torch.optim.SGD(layer.parameters(), lr=0.1), {"w": layer.weight}, 0.5).report()["w"]
         {'active': 4, 'possible': 8, 'connectivity': 0.5, 'pairs': {}}
         """

@@ -17,15 +17,18 @@ Bellec et al. 2018, arXiv 1803.09574.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lsnn_rl.errors import BadValue
 from lsnn_rl.rewiring.base import Matrices, Rewiring
 from lsnn_rl.rewiring.signs import Signs, fixed_signs
+
+if TYPE_CHECKING:
+    from lsnn_rl.network import RecurrentNetwork
 
 
 class DeepR(Rewiring):
@@ -39,7 +42,7 @@ class DeepR(Rewiring):
         signs: "random" keeps the sign of each given weight (a coin decides for zeros); "dale" reads one sign for each
             presynaptic cell (column) from the weights; or tensors of +1 and -1 by matrix, [pre] or [post, pre].
 
-    >>> layer = nn.Linear(100, 10)
+    >>> layer = torch.nn.Linear(100, 10)
     >>> optimizer = DeepR(torch.optim.Adam(layer.parameters(), lr=0.01), [layer.weight], connectivity=0.03)
     >>> layer(torch.ones(1, 100)).sum().backward()
     >>> optimizer.step()
@@ -74,7 +77,11 @@ class DeepR(Rewiring):
 
     @classmethod
     def for_network(
-        cls, optimizer: Optimizer, network: nn.Module, connectivity: float | Sequence[float] = 0.12, **options: Any
+        cls,
+        optimizer: Optimizer,
+        network: "RecurrentNetwork",
+        connectivity: float | Sequence[float] = 0.12,
+        **options: Any,
     ) -> "Rewiring":
         """As `Rewiring.for_network`; a network made with dale=True hands over the signs of its inputs and cells."""
         if getattr(network, "sign_rec", None) is not None:

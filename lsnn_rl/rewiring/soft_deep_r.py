@@ -47,7 +47,7 @@ class SoftDeepR(DeepR):
                 f"Soft DEEP R with l1 = {l1} and temperature = {temperature} has no equilibrium. "
                 "Give both a positive value, or use DeepR, which counts."
             )
-        options = {"forbidden": forbidden, "seed": seed, "generator": generator}
+        options: dict[str, Any] = {"forbidden": forbidden, "seed": seed, "generator": generator}
         super().__init__(optimizer, parameters, connectivity, l1, temperature, signs, **options)
         self.floors, self.below = {}, {}
         for name, w in self.matrices.items():
