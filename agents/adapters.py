@@ -31,7 +31,7 @@ def as_agent(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None = Non
     if hasattr(policy, "evaluate_sequence"):
         return _policy_agent(agent, policy)
     if hasattr(agent, "act") and hasattr(agent, "initial_state"):
-        return agent  # type: ignore[no-any-return]
+        return agent
     if hasattr(agent, "predict"):
         return PredictingAgent(agent)
     if callable(agent):
@@ -51,7 +51,7 @@ def agent_by_name(name: str, env_id: str, env_kwargs: Mapping[str, Any] | None =
     except UnknownName:  # a world of someone else's has no classical agents here
         known = []
     if name in known:
-        return classical(name, env_id, **(env_kwargs or {}))  # type: ignore[no-any-return]
+        return classical(name, env_id, **(env_kwargs or {}))
 
     from lsnn_rl.agents.sharing import load_agent
 
@@ -123,13 +123,13 @@ def spike_counter(agent: Agent) -> Callable[[Any], NDArray[np.float64]] | None:
     With K simulation steps per environment step the state shows the last of them, which then stands for all K.
     """
     network = getattr(getattr(agent, "policy", None), "network", None)
-    if not getattr(network, "spiking", False):
+    if network is None or not getattr(network, "spiking", False):
         return None
     substeps = network.substeps
 
     def count(state: Any) -> NDArray[np.float64]:
         spikes = [value for name, value in state.items() if name.rpartition(".")[2] == "z"]
-        return substeps * np.sum([s.sum(1).double().cpu().numpy() for s in spikes], axis=0)  # type: ignore[no-any-return]
+        return substeps * np.sum([s.sum(1).double().cpu().numpy() for s in spikes], axis=0)
 
     return count
 
@@ -146,7 +146,7 @@ class PredictingAgent:
     def act(
         self, obs: NDArray, state: Any, starts: NDArray[np.bool_], deterministic: bool = True
     ) -> tuple[NDArray, Any]:
-        return self.model.predict(obs, state, starts, deterministic)  # type: ignore[no-any-return]
+        return self.model.predict(obs, state, starts, deterministic)
 
 
 class FunctionAgent:

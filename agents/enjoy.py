@@ -188,7 +188,7 @@ def _lifetime_steps(env_id: str, env_kwargs: Mapping[str, Any] | None) -> int:
 
 
 def _unit(direction: NDArray[np.float32]) -> NDArray[np.float32]:
-    return direction / max(1.0, float(np.hypot(*direction)))  # type: ignore[no-any-return]
+    return direction / max(1.0, float(np.hypot(*direction)))
 
 
 def _scaled(image: Image, width: int | None) -> Image:
@@ -211,8 +211,9 @@ def _write_gif(path: Path, images: list[Image], fps: int) -> None:
 
 
 def _write_mp4(path: Path, images: Iterator[Image], fps: int) -> None:
-    import imageio
+    import imageio.v2 as imageio
 
-    with imageio.get_writer(path, fps=fps, codec="libx264", quality=8, macro_block_size=2) as film:
+    film: Any = imageio.get_writer(path, fps=fps, codec="libx264", quality=8, macro_block_size=2)
+    with film:
         for image in images:
             film.append_data(image)

@@ -107,7 +107,7 @@ def evaluate(
     card["score"] = {"of": score_of, **score.as_dict()}
     card["references"] = references
     card["normalized"] = normalized
-    card["measures"] = measures.summary(main, references and references["oracle"])
+    card["measures"] = measures.summary(main, references["oracle"] if references else None)
     card["curve"] = _curve(main)
     card["trials"] = measures.by_trial(main)
     card["controls"] = {}

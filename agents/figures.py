@@ -25,7 +25,7 @@ REFERENCES = {  # key in the card: (what a reader should call it, line style)
 }
 CONTROLS = {"state_reset": "state wiped after each goal", "sampled": "sampled actions"}
 INK, FAINT = "#222222", "#767676"
-STYLE = {
+STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.edgecolor": INK,
@@ -236,7 +236,7 @@ def _end(curve: Mapping[str, Any]) -> float:
 def _name_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     """Write each line's name beside its end, pushed apart where names would overlap."""
     low, high = axes.get_ylim()
-    height = axes.figure.get_size_inches()[1] * axes.get_position().height * 72
+    height = axes.get_window_extent().height * 72 / axes.figure.dpi
     gap = 10.5 / height * (high - low)
     placed: list[float] = []
     ordered = sorted(labels, key=lambda label: label[0])

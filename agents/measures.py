@@ -97,7 +97,7 @@ def kaplan_meier(length: ArrayLike, complete: ArrayLike) -> tuple[Ints, Floats]:
         raise ShapeMismatch(f"{t.size} trial lengths and {done.size} marks of completion. Give one mark per length.")
     times, ended = np.unique(t[done], return_counts=True)
     at_risk = len(t) - np.searchsorted(np.sort(t), times)
-    return times, np.cumprod(1.0 - ended / at_risk)
+    return times.astype(np.int64), np.cumprod(1.0 - ended / at_risk, dtype=np.float64)
 
 
 def restricted_mean(length: ArrayLike, complete: ArrayLike, horizon: float) -> float:

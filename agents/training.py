@@ -172,7 +172,11 @@ def _set_threads(recipe: Recipe) -> None:
 
 
 @contextmanager
-def share_bar(show: bool) -> Iterator[Callable[[float], object]]:
+def share_bar(show: bool) -> Iterator[Callable[[float], None]]:
     """A bar for work that reports the share done, 0 to 1; hands out the function to report to."""
     with tqdm(total=100, disable=not show, bar_format="{l_bar}{bar}| {elapsed}<{remaining}") as bar:
-        yield lambda share: bar.update(round(100 * share) - bar.n)
+
+        def show_share(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        yield show_share
