@@ -5,6 +5,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from lsnn_rl.errors import BadValue, BrokenFile, ShapeMismatch, UnknownName
@@ -354,6 +356,33 @@ def test_few_and_many_births_are_equally_uniform():
         assert hits.view(10, 10)[:, 1::2].sum() == 0
         expected = 2000 * count / 50
         assert (hits.view(10, 10)[:, ::2] - expected).abs().max() < 4.5 * math.sqrt(expected)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=3),
+    connectivity=st.floats(0.01, 1.0),
+    lr=st.floats(1e-4, 2.0),
+    l1=st.floats(0.0, 10.0),
+    temperature=st.floats(0.0, 1.0),
+    seed=st.integers(0, 10**6),
+)
+def test_whatever_the_settings_budget_signs_and_absent_synapses_hold(shapes, connectivity, lr, l1, temperature, seed):
+    parameters = matrices(*shapes, seed=seed)
+    signs = [p.detach().sign() for p in parameters]
+    forbidden = [torch.rand(p.shape, generator=seeded(seed)) < 0.2 for p in parameters]
+    sparse = wrap(
+        "deep_r", parameters, connectivity=connectivity, lr=lr, l1=l1, temperature=temperature, forbidden=forbidden
+    )
+
+    for step in range(6):
+        give_gradients(parameters, seeded(seed + step))
+        sparse.step()
+
+        assert sparse.active_count() == sparse.budget
+        for w, sign, absent in zip(parameters, signs, forbidden, strict=True):
+            assert ((w == 0) | (w.sign() == sign)).all()
+            assert (w[absent] == 0).all()
 
 
 def test_dale_signs_are_read_from_the_columns_and_kept_by_newborn_synapses():
