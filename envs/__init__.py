@@ -1,7 +1,7 @@
 """The worlds: lifelike tasks that must be learned anew in every lifetime. Needs numpy and gymnasium only.
 
 One class per world (`task.LifetimeTask`, batched rules), two faces for all of them (`lifetime.LifetimeEnv`, a
-`gymnasium.Env`, and `lifetime.LifetimeVectorEnv`, a native `gymnasium.vector.VectorEnv`), one line per id in
+`gymnasium.Env`, and `vector.LifetimeVectorEnv`, a native `gymnasium.vector.VectorEnv`), one line per id in
 `registration.WORLDS`.
 """
 

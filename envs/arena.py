@@ -129,6 +129,7 @@ class Arena(LifetimeTask):
             (name, slice(a, b) if b - a > 1 else int(a))
             for (name, *_), a, b in zip(seen, ends[:-1], ends[1:], strict=True)
         ]
+        self._width = int(ends[-1])
         low, high = (np.repeat([p[k] for p in seen], [p[1] for p in seen]).astype(np.float32) for k in (3, 4))
         self.observation_space = spaces.Box(low, high, dtype=np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (2,), np.float32)
@@ -137,7 +138,10 @@ class Arena(LifetimeTask):
 
     def begin(self, rows: Rows) -> None:
         super().begin(rows)
-        self.goal[rows] = self._somewhere(rows) if self.ring is None else self._on_ring(rows)
+        if self.ring is None:
+            self.goal[rows] = self._somewhere(rows)
+        else:
+            self.goal[rows] = self.ring * _direction(self.luck.take(rows, 1)[:, 0])
         self.place[rows] = self._somewhere(rows)
         self.action[rows] = 0.0
         self.wall[rows] = False
@@ -175,7 +179,7 @@ class Arena(LifetimeTask):
         return reward
 
     def observe(self) -> NDArray[np.float32]:
-        seen = np.empty((self.slots, self.observation_space.shape[0]), np.float32)
+        seen = np.empty((self.slots, self._width), np.float32)
         for name, where in self.seen:
             seen[:, where] = getattr(self, name)
         return seen
@@ -184,9 +188,6 @@ class Arena(LifetimeTask):
         """Uniform over the arena, [len(rows), 2]."""
         luck = self.luck.take(rows, 2)
         return (self.radius * np.sqrt(luck[:, 0]))[:, None] * _direction(luck[:, 1])
-
-    def _on_ring(self, rows: Rows) -> Floats:
-        return self.ring * _direction(self.luck.take(rows, 1)[:, 0])
 
     def _border(self, start: Floats, move: Floats) -> Floats:
         """Where moves that would leave the arena meet its border: the root t in [0, 1] of |start + t move| = radius."""

@@ -10,6 +10,7 @@ import importlib.util
 import math
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ class Canvas:
             if len(fine) > 1:
                 pygame.draw.lines(self._surface, color, False, fine, max(round(2 * half), 1))
             return
-        for (ax, ay), (bx, by) in zip(fine[:-1], fine[1:], strict=True):
+        for (ax, ay), (bx, by) in pairwise(fine):
             # pygame cuts thick lines along the pixel grid; a rectangle of our own has straight edges.
             far = math.hypot(bx - ax, by - ay) or 1.0
             u, v = half * (by - ay) / far, half * (ax - bx) / far
@@ -127,7 +128,14 @@ class Canvas:
         pygame.draw.polygon(self._surface, color, [self._at(point) for point in points])
 
     def text(
-        self, words: str, x: float, y: float, size: float = 13, color: Color = INK, anchor: str = "l", bold: bool = False
+        self,
+        words: str,
+        x: float,
+        y: float,
+        size: float = 13,
+        color: Color = INK,
+        anchor: str = "l",
+        bold: bool = False,
     ) -> None:
         """Words whose left end, middle or right end ("l", "m", "r") is at x, vertically centred at y."""
         self._texts.append((words, x, y, size, color, anchor, bold))
@@ -194,7 +202,7 @@ class Screen:
         if self.closed:
             self.close()
             return None
-        window = pygame.display.get_surface()
+        window = pygame.display.get_surface() or pygame.display.set_mode((WIDTH, HEIGHT), pygame.RESIZABLE)
         width, height = window.get_size()
         scale = max(min(width / WIDTH, height / HEIGHT), 0.25)
         if scale != self._canvas.scale:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsnn_rl.errors import BadValue
+
 
 class Luck:
     """Streams of uniform numbers in [0, 1), one per slot.
@@ -50,7 +52,10 @@ class Luck:
         numbers, start = self._numbers[slot], self._next[slot]
         left = len(numbers) - start
         numbers[:left] = numbers[start:].copy()
-        self.generators[slot].random(out=numbers[left:])
+        generator = self.generators[slot]
+        if generator is None:
+            raise BadValue(f"Slot {slot} has no generator, so no lifetime has begun there. Call reset() first.")
+        generator.random(out=numbers[left:])
         self._next[slot] = 0
 
     def _widen(self, block: int) -> None:
@@ -70,5 +75,5 @@ class Luck:
         self._ahead = np.arange(self._numbers.shape[1])
         for slot, saved in enumerate(state["generators"]):
             if saved is not None:
-                self.generators[slot] = np.random.Generator(np.random.PCG64())
-                self.generators[slot].bit_generator.state = saved
+                generator = self.generators[slot] = np.random.Generator(np.random.PCG64())
+                generator.bit_generator.state = saved

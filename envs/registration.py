@@ -24,6 +24,6 @@ def register_worlds() -> None:
             gym.register(
                 id=env_id,
                 entry_point="lsnn_rl.envs.lifetime:LifetimeEnv",
-                vector_entry_point="lsnn_rl.envs.lifetime:LifetimeVectorEnv",
+                vector_entry_point="lsnn_rl.envs.vector:LifetimeVectorEnv",
                 kwargs={"task": task, **settings},
             )

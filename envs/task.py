@@ -182,6 +182,8 @@ def check_actions(actions: ArrayLike, space: spaces.Space, slots: int, clips: bo
                 "Clip it: np.clip(action, space.low, space.high)."
             )
         return array
+    if not isinstance(space, spaces.Discrete):
+        raise BadValue(f"The action space is {space}. Give the world a Box or a Discrete action space.")
     array = np.asarray(actions)
     if array.shape != (slots,):
         raise _wrong_shape(array.shape, (slots,))

@@ -34,13 +34,12 @@ def measure(env_id: str, split: str, lifetimes: int, settings: dict[str, Any]) -
         lives = live(player, env, np.arange(lifetimes))
         env.close()
         goals = mean_interval(lives.goals)
-        found = lives.first_find[lives.first_find > 0]
         scores[name] = {
             "agent": agent,
             "mean": round(goals.mean, 2),
             "ci95": [round(goals.low, 2), round(goals.high, 2)],
-            "first_find": round(float(found.mean()), 1),
-            "found": round(len(found) / lifetimes, 4),
+            "first_find": round(float(lives.first_find.mean()), 1),  # where none was found: the lifetime's length
+            "found": round(float((lives.goals > 0).mean()), 4),
         }
         print(f"{env_id} {split} {settings} {name} ({agent}): {goals.mean:.2f}, {time.perf_counter() - began:.0f} s")
     return {

@@ -79,7 +79,7 @@ def test_by_default_the_teleport_comes_with_the_next_step_before_its_action():
     env.step([0.0, 1.0])
 
     assert np.hypot(*(new_place - [0.56, 0.0])) > 0.02
-    assert env.task.place[0] == pytest.approx(new_place + [0.0, 0.02])
+    assert env.task.place[0] == pytest.approx(new_place + np.array([0.0, 0.02]))
 
 
 def test_teleport_in_the_same_step_shows_the_new_place_with_the_reward():
@@ -90,7 +90,7 @@ def test_teleport_in_the_same_step_shows_the_new_place_with_the_reward():
 
     assert reward == 1.0 and obs[4] == 1.0
     assert np.hypot(obs[0] - 0.56, obs[1]) > 0.02
-    assert after[:2] == pytest.approx(obs[:2] + [0.0, 0.002], abs=1e-6)
+    assert after[:2] == pytest.approx(obs[:2] + np.array([0.0, 0.002]), abs=1e-6)
 
 
 def test_a_hit_is_counted_once():
@@ -111,7 +111,9 @@ def test_being_put_into_the_goal_is_the_next_reward_and_not_the_end(teleport):
     shown = [env.step([0.0, 0.0]) for _ in range(4)]
 
     assert [reward for _, reward, *_ in shown] == [1.0] * 4
-    assert [(terminated, truncated) for _, _, terminated, truncated, _ in shown] == [(False, False)] * 3 + [(False, True)]
+    assert [(terminated, truncated) for _, _, terminated, truncated, _ in shown] == [(False, False)] * 3 + [
+        (False, True)
+    ]
     assert [info["trial"] for *_, info in shown] == [0, 1, 2, 3]
     assert [info["trial_steps"] for *_, info in shown] == [1] * 4
     assert shown[-1][-1]["goals"] == 4 and shown[-1][-1]["first_find"] == 1

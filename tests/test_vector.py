@@ -27,7 +27,9 @@ def same(ours, theirs):
         if isinstance(value, dict):
             same(value, theirs[name])
         elif name == "final_obs":
-            assert all((a is None and b is None) or np.array_equal(a, b) for a, b in zip(value, theirs[name], strict=True))
+            assert all(
+                (a is None and b is None) or np.array_equal(a, b) for a, b in zip(value, theirs[name], strict=True)
+            )
         else:
             here = ours.get(f"_{name}", slice(None))
             assert np.array_equal(value[here], theirs[name][here]), name
@@ -134,10 +136,17 @@ def test_arrays_returned_by_two_steps_share_no_memory():
 
     first, second = (env.step(np.zeros((4, 2))) for _ in range(2))
 
-    flat = [[*out[:4], *(v for v in out[4].values() if isinstance(v, np.ndarray)), out[4]["privileged"]["goal"]]
-            for out in (first, second)]  # fmt: skip
-    assert not any(np.shares_memory(a, b) for a in flat[0] for b in flat[1])
-    assert not any(np.shares_memory(a, b) for a in flat[1] for b in vars(env.task).values() if isinstance(b, np.ndarray))
+    arrays, later = ([*out[:4], *out[4].values(), out[4]["privileged"]["goal"]] for out in (first, second))
+    kept = list(vars(env.task).values())
+    for x in (a for a in arrays if isinstance(a, np.ndarray)):
+        assert not any(np.shares_memory(x, y) for y in later + kept if isinstance(y, np.ndarray))
+
+
+def test_stepping_before_the_first_reset_is_answered_with_advice():
+    env = gym.make_vec("LSNNArena-v0", num_envs=2)
+
+    with pytest.raises(BadValue, match=r"Call reset\(\) first"):
+        env.step(np.zeros((2, 2)))
 
 
 def test_a_mask_of_the_wrong_kind_and_a_window_for_many_are_refused():

@@ -54,7 +54,9 @@ def test_both_checkers_of_the_field_are_silent(env_id):
 
 
 def test_importing_the_package_loads_neither_torch_nor_pygame():
-    code = "import sys, lsnn_rl, lsnn_rl.envs.lifetime, lsnn_rl.envs.arena; print({'torch', 'pygame'} & set(sys.modules))"
+    code = (
+        "import sys, lsnn_rl, lsnn_rl.envs.lifetime, lsnn_rl.envs.arena; print({'torch', 'pygame'} & set(sys.modules))"
+    )
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
@@ -129,16 +131,21 @@ def test_a_saved_state_is_resumed_exactly_by_a_fresh_environment(env_id):
     fresh.set_state(saved)
     again = [fresh.step(action)[:4] for action in actions[65:]]
 
-    assert all(np.array_equal(x, y) for old, new in zip(rest, again, strict=True) for x, y in zip(old, new, strict=True))
+    assert all(
+        np.array_equal(x, y) for old, new in zip(rest, again, strict=True) for x, y in zip(old, new, strict=True)
+    )
 
 
 @every_world
 def test_the_global_random_generators_are_left_alone(env_id):
-    before = random.getstate(), np.random.get_state()[1].tolist()
+    def peek():
+        return random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+
+    before = peek()
 
     play(made(env_id, None, steps=20), 50)
 
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    assert peek() == before
 
 
 @every_world
