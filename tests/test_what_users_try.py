@@ -13,6 +13,13 @@ import pytest
 import sb3_contrib
 import torch
 from gymnasium.utils.env_checker import check_env as gymnasium_checks
+from gymnasium.wrappers import (
+    FlattenObservation,
+    FrameStackObservation,
+    NormalizeObservation,
+    RecordEpisodeStatistics,
+    TimeLimit,
+)
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import (
     CheckpointCallback,
@@ -298,6 +305,26 @@ def test_18_a_logger_of_the_users_own_is_used(tmp_path):
     model.learn(80)
 
     assert "train/loss" in (tmp_path / "progress.csv").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        RecordEpisodeStatistics,
+        FlattenObservation,
+        NormalizeObservation,
+        lambda env: TimeLimit(env, 10),
+        lambda env: FrameStackObservation(env, 2),
+    ],
+    ids=["statistics", "flatten", "normalize", "time_limit", "frame_stack"],
+)
+def test_19_gymnasiums_wrappers_work_and_what_they_give_can_be_learned(wrap):
+    env = wrap(gym.make(ARENA, **SHORT))
+
+    obs, _ = env.reset(seed=0)
+    model = upstream(env=env).learn(20)
+
+    assert obs.shape == env.observation_space.shape and model.num_timesteps == 20
 
 
 # ---- 22 and 25: the rest that needs no other package -----------------------------------------------------------------
