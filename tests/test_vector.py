@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from lsnn_rl.envs.lifetime import LifetimeEnv
 from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.task import LifetimeTask
+from lsnn_rl.envs.vector import LifetimeVectorEnv
 from lsnn_rl.errors import BadValue, ShapeMismatch
 
 every_world = pytest.mark.parametrize("env_id", WORLDS)
@@ -158,3 +161,57 @@ def test_a_mask_of_the_wrong_kind_and_a_window_for_many_are_refused():
         env.reset(options={"reset_mask": np.zeros(2, bool)})
     with pytest.raises(BadValue, match=r'render_mode="rgb_array" here'):
         gym.make_vec("LSNNArena-v0", num_envs=2, render_mode="human")
+
+
+class Coin(LifetimeTask):
+    """The smallest world: a coin with a hidden bias is tossed; call it right and be paid."""
+
+    memory = (*LifetimeTask.memory, "bias", "toss")
+    observation_space = gym.spaces.Box(0.0, 1.0, (2,), np.float32)
+    action_space = gym.spaces.Discrete(2)
+
+    def __init__(self, slots=1, *, steps=10):
+        super().__init__(slots, steps)
+        self.bias, self.toss = np.zeros(slots), np.zeros(slots, np.int64)
+
+    def begin(self, rows):
+        super().begin(rows)
+        self.bias[rows] = self.luck.take(rows, 1)[:, 0]
+        self.toss[rows] = 0
+
+    def step(self, actions):
+        if self.age.any():
+            self.next_trial(self.every)
+        self.toss = (self.luck.take(self.every, 1)[:, 0] < self.bias).astype(np.int64)
+        self.success = self.toss == actions
+        return self.success.astype(np.float64)
+
+    def observe(self):
+        return np.stack([self.toss, self.success], axis=1).astype(np.float32)
+
+    def task_vector(self):
+        return self.bias[:, None].astype(np.float32)
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+def test_a_new_world_is_one_class_and_has_both_faces(mode):
+    ours = LifetimeVectorEnv(Coin, num_envs=N, autoreset_mode=mode, privileged=True)
+    theirs = SyncVectorEnv([lambda: LifetimeEnv(Coin, privileged=True)] * N, autoreset_mode=mode)
+    actions = np.random.default_rng(0).integers(2, size=(60, N))
+
+    first, first2 = ours.reset(seed=4), theirs.reset(seed=4)
+
+    assert np.array_equal(first[0], first2[0])
+    for action in actions:
+        out, out2 = ours.step(action), theirs.step(action)
+        assert all(np.array_equal(a, b) for a, b in zip(out[:4], out2[:4], strict=True))
+        same(out[4], out2[4])
+
+
+@pytest.mark.parametrize("actions", [[0, 2], [0, -1], [0.0, 1.0]])
+def test_choices_that_are_not_offered_are_refused(actions):
+    env = LifetimeVectorEnv(Coin, num_envs=2)
+    env.reset(seed=0)
+
+    with pytest.raises(BadValue, match="Give whole numbers from 0 to 1"):
+        env.step(np.array(actions))
