@@ -158,7 +158,7 @@ def _steps_per_trial(
     canvas: Canvas, steps: int, history: list[Any], goals: int, references: dict[str, float] | None
 ) -> None:
     """One bar per trial, as tall as the trial was long: with memory, only the first is tall."""
-    top, bottom, most = 382.0, 502.0, 56
+    top, bottom, most = 382.0, 502.0, 140
     canvas.text("Steps per trial", _LEFT, 360, 12, INK, bold=True)
     canvas.text("short after the first = memory", _RIGHT, 360, 10.5, MUTED, anchor="r")
     canvas.bar(_LEFT, top, _RIGHT - _LEFT, bottom - top, mix(PANEL, NIGHT, 0.6), rounded=4)
@@ -169,7 +169,9 @@ def _steps_per_trial(
     for k, length in enumerate(lengths[first:]):
         height = max((bottom - top - 10) * length / tallest, 1.0)
         color = _hue(first + k) if first + k < goals else mix(PANEL, _hue(first + k), 0.5)
-        canvas.bar(_LEFT + 4 + k * width, bottom - height, max(width - 1.6, 1.2), height, color, rounded=1)
+        canvas.bar(
+            _LEFT + 4 + k * width, bottom - height, max(width - min(1.6, 0.3 * width), 1.0), height, color, rounded=1
+        )
     if references:
         mean = steps / references["oracle"]
         y = bottom - (bottom - top - 10) * mean / tallest

@@ -124,9 +124,6 @@ class Canvas:
         box = pygame.Rect(round(left), round(top), round(width * self._fine), round(height * self._fine))
         pygame.draw.rect(self._surface, color, box, border_radius=round(rounded * self._fine))
 
-    def polygon(self, points: Sequence[Point], color: Color) -> None:
-        pygame.draw.polygon(self._surface, color, [self._at(point) for point in points])
-
     def text(
         self,
         words: str,
