@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections import deque
 from pathlib import Path
 
@@ -174,6 +175,41 @@ def test_a_checkpoint_asks_for_the_world_it_was_trained_in(tmp_path):
         load_checkpoint(path, env=make_env("LSNNArena-v0", 2))
     with pytest.raises(BadValue, match="Pass the world it was trained in"):
         load_checkpoint(path, env=make_env("LSNNArena-v0", 4, observe_wall=False))
+
+
+KILLED = """
+import sys, torch
+torch.set_num_threads(1)
+import lsnn_rl
+from lsnn_rl.agents.callbacks import CheckpointCallback
+from lsnn_rl.agents.checkpoint import load_checkpoint
+model = load_checkpoint(sys.argv[1])
+print("going on", flush=True)
+model.learn(int(sys.argv[2]), callback=CheckpointCallback(sys.argv[1], every_s=0.05, keep=2), resume=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_killed_at_twenty_moments_ends_with_the_same_weights(tmp_path):
+    total = 400 * 64
+    whole, luck = make("gru"), np.random.default_rng(0)
+    whole._setup_learn(total)  # resets the world, so that both go on from the same first observation
+    save_checkpoint(whole, tmp_path / "run" / "checkpoint-000000000000.ckpt")
+    whole.learn(total, resume=True)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", KILLED, tmp_path / "run", str(total)]
+
+    for _ in range(20):
+        child = subprocess.Popen(command, env=env, cwd=tmp_path, stdout=subprocess.PIPE)
+        child.stdout.readline()
+        time.sleep(luck.uniform(0, 0.6))
+        child.kill()
+        child.wait()
+    subprocess.run(command, env=env, cwd=tmp_path, check=True)
+    resumed = load_checkpoint(tmp_path / "run")
+
+    assert resumed.num_timesteps == total
+    assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
 
 
 # ---- files that cannot be trusted ------------------------------------------------------------------------------------
