@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lsnn_rl.agents.adapters import agent_and_world
 from lsnn_rl.agents.cards import Card
+from lsnn_rl.agents.inside import Inside, look_inside
 from lsnn_rl.errors import BadValue, MissingFile, unknown_name
 
 AGENT_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -38,6 +41,7 @@ STYLE: Any = {
 }
 
 
+@rc_context(STYLE)
 def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
     """Goals per 100 steps over the lifetime: each agent, its controls, and the references as levels.
 
@@ -70,6 +74,7 @@ def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def trial_lengths(cards: Sequence[Card], title: str | None = None) -> Figure:
     """Steps to the goal in the 1st, 2nd, ... trial (Kaplan-Meier), as far as half of the lifetimes came."""
     first = _checked(cards)
@@ -94,6 +99,7 @@ def trial_lengths(cards: Sequence[Card], title: str | None = None) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def scores(cards: Sequence[Card], title: str | None = None) -> Figure:
     """Score of every agent and of its controls with its interval, against the references."""
     first = _checked(cards)
@@ -138,6 +144,7 @@ def scores(cards: Sequence[Card], title: str | None = None) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def learning(
     runs: Mapping[str, tuple[Sequence[float], Sequence[float]]], references: Mapping[str, float] | None
 ) -> Figure:
@@ -167,8 +174,50 @@ def learning(
     return figure
 
 
+@rc_context(STYLE)
+def raster(inside: Inside, title: str | None = None, cells: int = 40) -> Figure:
+    """Spikes of the busiest regular and adaptive cells, and the thresholds of the adaptive ones, over a lifetime.
+
+    Args: cells: of each population. A vertical line marks a step that reached the goal.
+    """
+    figure = Figure(figsize=(6.4, 4.8), dpi=150, layout="constrained")
+    regular, adaptive = inside.spikes[:, : inside.regular], inside.spikes[:, inside.regular :]
+    chosen = [_busiest(population, cells) for population in (regular, adaptive)]
+    rows = [(regular, chosen[0], "regular", INK), (adaptive, chosen[1], "adaptive", AGENT_COLOURS[1])]
+    rows = [row for row in rows if len(row[1])]
+    has_thresholds = len(chosen[1]) > 0
+    ratios = [len(row[1]) for row in rows] + [cells] * has_thresholds
+    panels = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    for axes, (spikes, which, name, colour) in zip(panels, rows, strict=False):
+        step, cell = np.nonzero(spikes[:, which])
+        axes.plot(step, cell, "|", color=colour, markersize=2.2, markeredgewidth=0.6)
+        axes.set_ylim(len(which) - 0.5, -0.5)
+        axes.set_ylabel(f"{name}\ncells")
+    if has_thresholds:
+        levels = inside.threshold[:, chosen[1]].T
+        picture = panels[-1].imshow(levels, aspect="auto", cmap="viridis", interpolation="nearest", vmin=1)
+        panels[-1].set_ylabel("their\nthresholds")
+        figure.colorbar(picture, ax=list(panels), label="threshold / resting threshold", pad=0.02, aspect=40)
+    for axes in panels:
+        axes.set_yticks([])
+        for step in np.flatnonzero(inside.hits):
+            axes.axvline(step, color=AGENT_COLOURS[2], linewidth=0.9, alpha=0.8)
+    panels[0].set_xlim(0, len(inside.hits))
+    panels[0].set_title(title or "Spikes and thresholds; a green line is a goal", loc="left", fontsize=10)
+    panels[-1].set_xlabel("step of the lifetime")
+    return figure
+
+
+def _busiest(spikes: np.ndarray, cells: int) -> np.ndarray:
+    """Which cells fired most, in order of their first spike, so that the eye finds structure."""
+    counts = spikes.sum(0)
+    chosen = np.argsort(-counts, kind="stable")[:cells]
+    chosen = chosen[counts[chosen] > 0]
+    return chosen[np.argsort(spikes[:, chosen].argmax(0), kind="stable")]
+
+
 def draw(kind: str, places: Sequence[str | Path], title: str | None = None) -> Figure:
-    """The figure called `kind` from card files or run folders; "learning" reads the logs of run folders."""
+    """The figure called `kind` from card files or run folders; "learning" reads their logs, "raster" wakes an agent."""
     if kind not in KINDS:
         raise unknown_name("kind of figure", kind, KINDS)
     if kind == "learning":
@@ -176,6 +225,9 @@ def draw(kind: str, places: Sequence[str | Path], title: str | None = None) -> F
         return learning(
             {Path(p).resolve().name: training_log(p) for p in places}, cards[0]["references"] if cards else None
         )
+    if kind == "raster":
+        agent, env_id, env_kwargs = agent_and_world(str(places[0]))
+        return raster(look_inside(agent, env_id, env_kwargs), title)
     return KINDS[kind](named_apart(places), title)
 
 
@@ -214,11 +266,8 @@ def _checked(cards: Sequence[Card]) -> Card:
 
 
 def _canvas(width: float, height: float, left: float = 0.1, right: float = 0.66) -> tuple[Figure, Axes]:
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=150)
-        axes = figure.add_axes((left, 0.55 / height, right - left, 1 - 1.0 / height))
+    figure = Figure(figsize=(width, height), dpi=150)
+    axes = figure.add_axes((left, 0.55 / height, right - left, 1 - 1.0 / height))
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
@@ -270,4 +319,5 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "trials": trial_lengths,
     "scores": scores,
     "learning": learning,
+    "raster": raster,
 }

@@ -142,7 +142,7 @@ def enjoy(
 def plot(
     cards: Annotated[list[Path], typer.Argument(help="card.json files or run folders.")],
     out: Annotated[Path, typer.Option(help="The figure: .png, .pdf or .svg.")] = Path("adaptation.png"),
-    kind: Annotated[str, typer.Option(help="adaptation, trials, scores or learning.")] = "adaptation",
+    kind: Annotated[str, typer.Option(help="adaptation, trials, scores, learning or raster.")] = "adaptation",
     title: Annotated[str | None, typer.Option(help="A title of your own.")] = None,
 ) -> None:
     """Draw a figure from cards: how goals come faster, how trials become shorter, scores, or the learning curve."""

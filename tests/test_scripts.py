@@ -119,7 +119,7 @@ def test_a_run_folder_is_never_written_over(trained, capsys):
         (("evaluate", "oracle", "--env-kwarg", "teleport"), "teleport=same_step"),
         (("enjoy", "LSNNArena-v0", "--agent", "oracle", "--record", "film.avi"), "does not end in .gif or .mp4"),
         (("plot", "nothing.json"), "lsnn-rl evaluate AGENT"),
-        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, learning, scores, trials"),
+        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, learning, raster, scores, trials"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line_with_what_to_do(arguments, remedy, capsys):
@@ -130,7 +130,7 @@ def test_a_mistake_is_answered_in_one_line_with_what_to_do(arguments, remedy, ca
     assert "Traceback" not in message
 
 
-@pytest.mark.parametrize("kind", ["adaptation", "trials", "scores", "learning"])
+@pytest.mark.parametrize("kind", ["adaptation", "trials", "scores", "learning", "raster"])
 def test_every_figure_is_drawn_from_cards_and_logs(kind, trained, tmp_path):
     assert run("plot", trained, "--kind", kind, "--out", tmp_path / "figure.png") == 0
 
