@@ -1,0 +1,313 @@
+"""The fused kernel of spiking networks on a CPU: exact gradients, many times faster than the law it must agree with.
+
+`reason_against` says why a run cannot be computed here; `run` computes it. docs/core.md explains the algorithm.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lsnn_rl.errors import BadValue, ShapeMismatch
+from lsnn_rl.kernels import buffers, compiled, threads
+from lsnn_rl.kernels import frame as slots
+from lsnn_rl.kernels.prepare import Prepared, new_frame, padded, prepare, tiles, words_of
+from lsnn_rl.network.recurrent import Output
+from lsnn_rl.neurons.alif import ALIF
+from lsnn_rl.neurons.lif import LIF
+from lsnn_rl.state import State
+from lsnn_rl.surrogates.triangular import Triangular
+
+STATE = ("v", "b", "z", "refractory", "readout", "ring")
+CONSTANTS = ("thr", "beta", "decay_mem", "decay_adapt")
+DENSE_ABOVE = 0.45  # density of the recurrent weights from which a dense product is faster
+CHUNK = 8  # simulation steps (rounded up to whole inputs) whose gradients are kept in the second-level cache
+
+
+def reason_against(network: Any, x: Tensor, state: State | None, starts: Tensor | None, spikes: bool) -> str | None:
+    """Why the law must run instead, or None."""
+    cell = network.cell
+    if type(cell) not in (LIF, ALIF):
+        return f"{type(cell).__name__} has no fused kernel"
+    if cell.timing != "paper":
+        return f"timing={cell.timing!r}"
+    if type(cell.surrogate) is not Triangular or cell.surrogate_scale != "adapted":
+        return "a surrogate other than the adapted triangle"
+    if cell.detach_reset or getattr(cell, "detach_adaptation", False):
+        return "detached reset or adaptation"
+    if network.noise_std is not None:
+        return "noise"
+    if network.w_in.device.type != "cpu" or x.device.type != "cpu":
+        return f"on {x.device}"
+    if x.dtype not in (torch.float32, torch.float64) or network.w_in.dtype != x.dtype:
+        return f"{x.dtype}"
+    return None
+
+
+def run(
+    network: Any, x: Tensor, state: State | None, starts: Tensor | None, counts: bool, spikes: bool
+) -> tuple[Output, State]:
+    """What `network.run` promises, without the readouts' bias.
+
+    Raises: ShapeMismatch or BadValue if x, state or starts do not fit the network.
+    """
+    if state is None:
+        state = network.initial_state(x.shape[1])
+    check(network, x, state, starts)
+    if starts is not None:
+        starts = (starts != 0).contiguous()
+    cell = network.cell
+    constants = [getattr(cell, name) for name in CONSTANTS if hasattr(cell, name)]
+    weights = network.weights()
+    names = [name for name in STATE if name in state]
+    values = [state[name] for name in names]
+    order = (network, starts, counts, spikes, tuple(names), len(constants))
+    if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights, *constants, *values)):
+        results = _Fused.apply(order, x, *weights, *constants, *values)
+    else:
+        results = _forward(order, x, weights, constants, values, None)[0]
+    readout, total, emitted = results[:3]
+    return Output(readout, total, emitted), dict(zip(names, results[3:]))
+
+
+def check(network: Any, x: Tensor, state: Mapping[str, Tensor], starts: Tensor | None) -> None:
+    """The kernels trust their addresses, so everything is compared with the network here."""
+    if x.dim() != 3 or x.shape[2] != network.inputs or not len(x):
+        raise ShapeMismatch(
+            f"The network runs over x of shape [T, N, {network.inputs}] with T >= 1 and was given {list(x.shape)}. "
+            "Add the missing axis (one step: x[None]), or build the network with that number of inputs."
+        )
+    dtype, n = network.w_in.dtype, x.shape[1]
+    expected = {name: [n, network.size] for name in network.cell.entries}
+    if network.kappa is not None:
+        expected["readout"] = [n, network.readouts]
+    if network.delays > 1:
+        expected["ring"] = [n, network.delays, network.size]
+    for name, shape in expected.items():
+        if name not in state:
+            raise ShapeMismatch(
+                f"The state has no entry {name!r}, only {', '.join(state)}. Begin with network.initial_state({n})."
+            )
+        if list(state[name].shape) != shape:
+            raise ShapeMismatch(
+                f"The state's {name} has the shape {list(state[name].shape)}, and for this x it must be {shape}. "
+                f"Pass take(state, rows), or begin with network.initial_state({n})."
+            )
+    for name, value in (("x", x), *((name, state[name]) for name in expected)):
+        if value.dtype != dtype or value.device.type != "cpu":
+            raise BadValue(
+                f"The network computes in {dtype} on the CPU, and {name} is {value.dtype} on {value.device}. "
+                f"Pass {name}.to(dtype={dtype}, device='cpu')."
+            )
+    if starts is not None and starts.shape != x.shape[:2]:
+        raise ShapeMismatch(
+            f"starts has the shape {list(starts.shape)}, x has {list(x.shape[:2])} steps and rows. "
+            "Give one flag for each: starts [T, N] (one step: starts[None])."
+        )
+
+
+def _address(value: Tensor | np.ndarray | None) -> int:
+    if value is None:
+        return 0
+    return value.data_ptr() if isinstance(value, Tensor) else value.ctypes.data
+
+
+def _like(dtype: torch.dtype) -> np.ndarray:
+    return np.empty(1, np.float64 if dtype == torch.float64 else np.float32)
+
+
+def _forward(
+    order: tuple, x: Tensor, weights: Any, constants: Any, values: Any, keep: dict[str, Any] | None
+) -> tuple[list[Any], Prepared, np.ndarray]:
+    """Outputs, and with `keep` (a dict to fill) what the backward pass needs."""
+    network, starts, counts, spikes, names, _ = order
+    known = dict(zip((name for name in CONSTANTS if hasattr(network.cell, name)), (c.detach() for c in constants)))
+    prepared = prepare(network, tuple(w.detach() for w in weights), known, bool(keep is not None and keep["trained"]))
+    steps, n, _ = x.shape
+    units, dtype, substeps, delays = prepared.units, prepared.dtype, prepared.substeps, prepared.delays
+    x = x.detach().contiguous()
+    old = {name: value.detach().contiguous() for name, value in zip(names, values)}
+    new = {name: torch.empty_like(value) for name, value in old.items()}
+    readout = x.new_empty(steps, n, prepared.readouts)
+    total = x.new_zeros(n, units) if counts else None
+    emitted = x.new_empty(steps, substeps, n, units) if spikes else None
+    entries = dict(prepared.slots)
+    entries |= {"STEPS": steps, "ROWS": n, "X": _address(x), "STARTS": _address(starts), "Y": _address(readout)}
+    entries |= {"COUNTS": _address(total), "SPIKES": _address(emitted)}
+    for name, slot in zip(STATE, ("V", "B", "Z", "R", "Y", "RING")):
+        if name in old:
+            entries |= {f"{slot}0": _address(old[name]), f"{slot}1": _address(new[name])}
+    if not prepared.refractory:
+        entries["R0"] = _address(torch.zeros_like(old["refractory"]))
+    if delays > 1:
+        m = int((prepared.tensors["WEIGHTS"] != 0).sum())
+        prepared.keep("FAN_STARTS", np.empty(prepared.inputs + units + 1, np.int64))
+        prepared.keep("FAN_TARGETS", np.empty(m + 1, np.int32))
+        prepared.keep("FAN_WEIGHTS", np.empty(m + 1, _like(dtype).dtype))
+        entries |= prepared.slots
+        compiled.lists(new_frame(compiled.VERSION, entries), _like(dtype), True)
+    if keep is not None:
+        entries |= _room(prepared, steps, n, keep)
+    frame = new_frame(compiled.VERSION, entries)
+    lanes = threads.lanes_for(n, delays > 1)
+    ranges = threads.split(n, lanes, steps * substeps * n * units)
+    like = _like(dtype)
+    threads.run_all([partial(compiled.forward, frame, like, a, b) for a, b in ranges])
+    if frame[1 + slots.STATUS]:
+        raise BadValue(
+            "x holds NaN or infinity. A spiking cell would fall silent without a word: look for it upstream."
+        )
+    if not prepared.refractory:
+        kept = 1 if starts is None else ~starts.any(0)[:, None]
+        new["refractory"] = old["refractory"] * kept
+    if keep is not None:
+        keep |= {"x": x, "old": old, "ranges": ranges, "lanes": lanes, "entries": entries, "starts": starts}
+    return [readout, total, emitted, *new.values()], prepared, frame
+
+
+def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[str, int]:
+    """Memory that the forward pass fills for the backward pass; untouched pages of it cost nothing."""
+    words, simulated = words_of(prepared.units), steps * prepared.substeps
+    dtype = _like(prepared.dtype).dtype
+    chunk = prepared.substeps * -(-CHUNK // prepared.substeps)
+    sizes = {
+        "SPIKE_BITS": (simulated * n * words, np.uint16),
+        "ACTIVE_BITS": (simulated * n * words, np.uint16),
+        "SLOPES": (n * (simulated * words * 16 + 16) + 64, dtype),
+        "SLOPE_MARKS": (simulated * n, np.int64),
+        "EVENT_INDEX": (n * (steps * prepared.inputs + 16) + 64, np.int32),
+        "EVENT_VALUE": (n * (steps * prepared.inputs + 16) + 64, dtype),
+        "EVENT_MARKS": (2 * steps * n, np.int64),
+    }
+    if prepared.trace:
+        sizes["TRACES"] = (-(-simulated // chunk) * n * words * 16, dtype)
+    if keep["trained"]:
+        sizes["VOLTAGES"] = (simulated * n * words * 16, dtype)
+    keep["room"] = {name: torch.from_numpy(buffers.take(*size)) for name, size in sizes.items()}
+    return {"CHUNK": chunk} | {name: _address(value) for name, value in keep["room"].items()}
+
+
+class _Fused(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, order: tuple, x: Tensor, *tensors: Tensor) -> Any:
+        network, names, count = order[0], order[4], order[5]
+        weights, constants, values = tensors[:3], tensors[3 : 3 + count], tensors[3 + count :]
+        keep: dict[str, Any] = {"trained": any(ctx.needs_input_grad[5 : 5 + count])}
+        results, ctx.prepared, _ = _forward(order, x, weights, constants, values, keep)
+        ctx.order, ctx.shape, ctx.keep = (
+            order,
+            x.shape,
+            {name: keep[name] for name in ("ranges", "lanes", "entries", "starts", "trained")},
+        )
+        ctx.room, ctx.old = tuple(keep["room"]), tuple(keep["old"])
+        ctx.save_for_backward(*keep["room"].values(), *keep["old"].values())
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(results[3 + names.index("refractory")])
+        return tuple(results)
+
+    @staticmethod
+    def backward(
+        ctx: Any, gy: Tensor | None, gcounts: Tensor | None, gspikes: Tensor | None, *gstate: Tensor | None
+    ) -> Any:
+        saved = ctx.saved_tensors  # kept alive here while the kernel reads them through addresses
+        prepared, keep, names = ctx.prepared, ctx.keep, ctx.order[4]
+        steps, n, inputs = ctx.shape
+        units, readouts, dtype = prepared.units, prepared.readouts, prepared.dtype
+        words, out_words, lanes, tasks = words_of(units), words_of(readouts), keep["lanes"], len(keep["ranges"])
+        old = dict(zip(ctx.old, saved[len(ctx.room) :]))
+        given = dict(zip(names, (None if g is None else g.contiguous() for g in gstate)))
+        gy, gcounts, gspikes = (None if g is None else g.contiguous() for g in (gy, gcounts, gspikes))
+        made = {name: torch.zeros_like(value) for name, value in old.items()}
+
+        entries = dict(keep["entries"]) | {"LANES": lanes}
+        if given.get("b") is not None:
+            entries["ADAPTIVE"] = 0  # the traces of regular cells matter to someone
+        entries |= {"GY": _address(gy), "GCOUNTS": _address(gcounts), "GSPIKES": _address(gspikes)}
+        for name, slot in zip(STATE, ("GV", "GB", "GZ", "", "GY", "GRING")):
+            if slot and name in old:
+                entries |= {f"{slot}1": _address(given[name]), f"{slot}0": _address(made[name])}
+        blank = torch.zeros(n, max(readouts, units), dtype=dtype)
+        entries.setdefault("GY0", _address(blank))
+        want_x = ctx.needs_input_grad[1]
+        gdrive = torch.empty(steps * prepared.substeps, n, units, dtype=dtype) if want_x else None
+        gweights = torch.zeros(tasks, inputs + units, 16 * words, dtype=dtype)
+        gout = torch.zeros(tasks, units, 16 * out_words, dtype=dtype)
+        gconstants = torch.zeros(tasks, 4, 16 * words, dtype=dtype) if keep["trained"] else None
+        entries |= {"GDRIVE": _address(gdrive), "GWEIGHTS": _address(gweights), "GOUT_WEIGHTS": _address(gout)}
+        entries |= {"GCONSTANTS": _address(gconstants)}
+
+        rows = prepared.tensors["WEIGHTS"]
+        recurrent = rows[inputs : inputs + units]
+        lists = _lists(prepared, recurrent, entries, lanes)
+        out_tiles = tiles(padded((prepared.tensors["OUT_WEIGHTS"][:units, :readouts]).t(), 16 * words))
+        entries |= {name: _address(value) for name, value in lists.items()} | {"DENSE_OUT_WEIGHTS": _address(out_tiles)}
+        entries["DENSE"] = int("DENSE_WEIGHTS" in lists)
+        frame, like = new_frame(compiled.VERSION, entries), _like(dtype)
+        if not entries["DENSE"]:
+            compiled.lists(frame, like, False)
+        threads.run_all(
+            [partial(compiled.backward, frame, like, a, b, task) for task, (a, b) in enumerate(keep["ranges"])]
+        )
+
+        scale = prepared.charge if prepared.delays == 1 else torch.ones_like(prepared.charge)
+        g = gweights.sum(0)[:, :units]
+        gin, grec = g[:inputs].t() * scale[:, None], g[inputs:].t() * scale[:, None]
+        gwout = gout.sum(0)[:, :readouts].t() * prepared.out_charge
+        gx = _input_gradient(ctx, prepared, gdrive, rows, given.get("ring")) if want_x else None
+        constants = [None] * ctx.order[5]
+        if gconstants is not None:
+            total = gconstants.sum(0)[:, :units]
+            towards = {
+                "thr": total[0],
+                "beta": total[1],
+                "decay_mem": total[2] / prepared.charge,
+                "decay_adapt": total[3],
+            }
+            constants = [towards[name] for name in CONSTANTS if hasattr(ctx.order[0].cell, name)]
+        states = [None if name == "refractory" else made[name] for name in names]
+        return None, gx, gin, grec, gwout, *constants, *states
+
+
+def _lists(prepared: Prepared, recurrent: Tensor, entries: dict[str, int], lanes: int) -> dict[str, Any]:
+    """The recurrent weights for the backward product: lists of what exists, or all of them cut into tiles."""
+    units, exist = prepared.units, int((recurrent != 0).sum())
+    if prepared.delays == 1 and exist > DENSE_ABOVE * units * units:
+        return {"DENSE_WEIGHTS": tiles(recurrent_by_receiver(recurrent, units))}
+    number = _like(prepared.dtype).dtype
+    return {
+        "LIST_ORDER": np.empty(units, np.int32),
+        "LIST_STARTS": np.empty(units + 1, np.int64),
+        "LIST_INDEX": np.empty(exist + 4 * units + 16, np.int32),
+        "LIST_WEIGHTS": np.empty(exist + 4 * units + 16, number),
+    }
+
+
+def recurrent_by_receiver(recurrent: Tensor, units: int) -> Tensor:
+    """[receiver, padded sender] from [sender, padded receiver]."""
+    return padded(recurrent[:, :units].t(), recurrent.shape[1])
+
+
+def _input_gradient(ctx: Any, prepared: Prepared, gdrive: Tensor, rows: Tensor, gring: Tensor | None) -> Tensor:
+    """dL/dx [T, N, I] from the gradients of the currents of all simulation steps."""
+    steps, n, inputs = ctx.shape
+    weights = rows[:inputs, : prepared.units]
+    if prepared.delays == 1:
+        drive = gdrive.view(steps, prepared.substeps, n, -1).sum(1)
+        return (drive.flatten(0, 1) @ weights.t()).view(steps, n, inputs)
+    simulated, late = steps * prepared.substeps, prepared.delays - 1
+    delay = prepared.tensors["DELAY_OF"][:inputs, : prepared.units]
+    behind = gdrive.new_zeros(late, n, prepared.units) if gring is None else gring[:, :late].transpose(0, 1)
+    currents = torch.cat([gdrive, behind])
+    fresh = currents.new_zeros(simulated + late, n, 1)
+    if ctx.keep["starts"] is not None:
+        fresh[: simulated : prepared.substeps] = ctx.keep["starts"].to(prepared.dtype)[:, :, None]
+    alive = currents.new_ones(simulated, n, 1)  # no reset between an input and its arrival d steps later
+    result = currents.new_zeros(simulated, n, inputs)
+    for d in range(prepared.delays):
+        if d:
+            alive = alive * (1 - fresh[d : d + simulated])
+        result += (currents[d : d + simulated] * alive) @ (weights * (delay == d)).t()
+    return result.view(steps, prepared.substeps, n, inputs).sum(1)
