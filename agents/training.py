@@ -38,14 +38,14 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     """Train an agent as the recipe says, from the beginning, and write its run folder.
 
     Args:
-        folder: a new or empty folder.
+        folder: one without checkpoints in it.
         say: told in a sentence what happens next.
         progress: show a bar with goals per lifetime and steps per second.
     Returns: the card that was written.
     Raises: BadValue if the folder holds a run; Interrupted after Ctrl-C, once a checkpoint is written.
     """
     run = Path(folder)
-    if (run / "recipe.yml").exists():
+    if any(run.glob("checkpoints/*.ckpt")):
         raise BadValue(f"{run} holds a run already. Go on with it: --resume {run}. Or choose another --folder.")
     began = time.monotonic()
     run.mkdir(parents=True, exist_ok=True)
@@ -54,33 +54,35 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     (run / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
     _set_threads(recipe)
     model = build(recipe)
-    try:
-        if recipe.warm_up.iterations:
+    if recipe.warm_up.iterations:
+        try:
             _warm_up(model, recipe, say, progress)
-        minutes = recipe.train.minutes
-        if minutes is not None:  # the warm-up is part of the time that was given
-            minutes = max(minutes - (time.monotonic() - began) / 60, 0.01)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped during the warm-up; nothing is lost but that. Begin again in another folder than {run}."
-        ) from None
-    return _learn(model, recipe, run, say, progress, minutes, resume=False)
+        except KeyboardInterrupt:
+            message = "Stopped during the warm-up, of which nothing is kept. Begin again with the same command."
+            raise Interrupted(message) from None
+    model._elapsed_s = time.monotonic() - began  # the warm-up is part of the time that was given
+    return _learn(model, recipe, run, say, progress)
 
 
-def resume(folder: str | Path, say: Report = print, progress: bool = True) -> Card:
-    """Go on with an interrupted run from its newest checkpoint, as if it had never stopped."""
+def resume(folder: str | Path, say: Report = print, progress: bool = True, minutes: float | None = None) -> Card:
+    """Go on with an interrupted run from its newest checkpoint, as if it had never stopped.
+
+    Args: minutes: a new limit, counted from the beginning of the run; the recipe's if not given.
+    """
     from lsnn_rl.agents.checkpoint import checkpoints_in, load_checkpoint
 
     run = Path(folder)
     if not (run / "recipe.yml").is_file():
         raise MissingFile(f"{run} holds no run: there is no recipe.yml in it. Give the folder that training wrote.")
     recipe = read_recipe(run)
+    if minutes is not None:
+        recipe = recipe.with_changes([f"train.minutes={minutes}"])
     if not checkpoints_in(run / "checkpoints"):
         raise MissingFile(f"{run} holds no checkpoint yet. Begin anew: lsnn-rl train {run / 'recipe.yml'}")
     _set_threads(recipe)
     model = load_checkpoint(run / "checkpoints")
     say(f"Going on at {model.num_timesteps:,} of {recipe.train.total_steps:,} steps.")
-    return _learn(model, recipe, run, say, progress, recipe.train.minutes, resume=True)
+    return _learn(model, recipe, run, say, progress)
 
 
 def build(recipe: Recipe) -> "RecurrentPPO":
@@ -128,9 +130,7 @@ def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     return card
 
 
-def _learn(
-    model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool, minutes: float | None, resume: bool
-) -> Card:
+def _learn(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool) -> Card:
     from stable_baselines3.common.logger import configure
 
     from lsnn_rl.agents.callbacks import CheckpointCallback
@@ -139,14 +139,16 @@ def _learn(
     model.set_logger(configure(str(run / "logs" / str(session)), ["tensorboard", "csv"]))
     keeper = CheckpointCallback(run / "checkpoints", recipe.train.checkpoint_every_s)
     try:
-        model.learn(recipe.train.total_steps, keeper, progress_bar=progress, minutes=minutes, resume=resume)
+        # Also at first it goes on with something: the clock that the warm-up started.
+        steps, minutes = recipe.train.total_steps, recipe.train.minutes
+        model.learn(steps, keeper, progress_bar=progress, minutes=minutes, resume=True)
+        return finish(model, recipe, run, say, progress)
     except KeyboardInterrupt:
         kept = keeper.on_interrupt()
         where = (
             f"is kept in {kept}. Go on with: lsnn-rl train --resume {run}" if kept else "was not far enough to keep."
         )
         raise Interrupted(f"Stopped at {model.num_timesteps:,} steps; the run {where}") from None
-    return finish(model, recipe, run, say, progress)
 
 
 def _warm_up(model: "RecurrentPPO", recipe: Recipe, say: Report, progress: bool) -> None:

@@ -49,7 +49,11 @@ def train(
     try:
         if resume is not None:
             place = resume
-            card = training.resume(resume, _say, progress)
+            if changes or seed is not None or folder is not None:
+                raise BadValue(
+                    "--set, --seed and --folder belong to a new run. Resume with --minutes alone, or begin anew."
+                )
+            card = training.resume(resume, _say, progress, minutes)
         else:
             assert recipe is not None
             settings = find_recipe(recipe).with_changes(
