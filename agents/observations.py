@@ -1,5 +1,6 @@
 """Which spaces a policy can serve, and what an observation must look like; every refusal says what to do instead."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -90,6 +91,21 @@ def check_finite(observation: Observation, space: spaces.Space) -> None:
                 f"The observation {observation.tolist()} holds a choice that {space} does not have. "
                 "Pass integers from 0 up to, not including, the number of choices."
             )
+
+
+def check_bounds(features: Tensor, box: spaces.Box) -> None:
+    """Warn if features [..., F] leave the bounds that the encoder was made for: it would take them for the bound."""
+    low, high = (torch.as_tensor(bound, device=features.device) for bound in (box.low, box.high))
+    margin = 0.01 * (high - low).nan_to_num(posinf=0.0)
+    outside = (features < low - margin) | (features > high + margin)
+    if outside.any():
+        index = int(outside.flatten(0, -2).any(0).nonzero()[0])
+        warnings.warn(
+            f"Number {index} of the observation is {features[..., index][outside[..., index]][0]:.3g}; the space says "
+            f"{low[index]:.3g} to {high[index]:.3g}, and the encoder relies on it. If observations are normalised "
+            "(VecNormalize), pass policy_kwargs=dict(normalized=True); otherwise correct the observation space.",
+            stacklevel=2,
+        )
 
 
 def check_given(observation: Any, space: spaces.Space) -> None:

@@ -22,7 +22,7 @@ from lsnn_rl.agents import building
 from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
-from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor
+from lsnn_rl.agents.observations import check_bounds, check_finite, check_spaces, each, to_tensor
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.errors import BadValue
@@ -53,6 +53,8 @@ class LSNNPolicy(UpstreamFace):
         cell: "lsnn", "alif", "lif", "gru", "lstm", "rnn", or "none" (feed-forward).
         readouts: R.
         encoder: "population", "current" or "auto"; `encoder_kwargs` go to it.
+        normalized: observations come through VecNormalize or the like, so that the bounds of the space say nothing
+            about them. `lsnn_rl.RecurrentPPO` sets it by itself.
         value_gain: initial gain of the value layer. At 1 its noise drowns the advantage behind a spiking readout.
         log_std_min: floor under the log standard deviation of Box actions (not with gSDE); None for none.
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
@@ -101,6 +103,7 @@ class LSNNPolicy(UpstreamFace):
         readouts: int = 64,
         encoder: str = "auto",
         encoder_kwargs: dict[str, Any] | None = None,
+        normalized: bool = False,
         value_gain: float = 0.01,
         log_std_min: float | None = None,
         task_size: int | None = None,
@@ -145,6 +148,7 @@ class LSNNPolicy(UpstreamFace):
         self.cell = self._which_cell(cell)
         self.network_options = building.with_neurons(self.cell, lstm_hidden_size, network)
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
+        self.normalized = normalized
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
         self.rate_cost, self.rate_target_hz, self.rewiring = rate_cost, rate_target_hz, rewiring
         self.shared_lstm, self.enable_critic_lstm = shared, own
@@ -156,6 +160,7 @@ class LSNNPolicy(UpstreamFace):
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
         self.head = make_head(self.action_dist)
+        self._acted = 0
         with torch.no_grad():
             self.value_net.weight.mul_(value_gain)
         if use_sde:
@@ -228,6 +233,7 @@ class LSNNPolicy(UpstreamFace):
             "readouts": self.readouts,
             "encoder": self.encoder_name,
             "encoder_kwargs": self.encoder_kwargs,
+            "normalized": self.normalized,
             "value_gain": self.value_gain,
             "log_std_min": self.log_std_min,
             "task_size": self.task_size,
@@ -245,7 +251,11 @@ class LSNNPolicy(UpstreamFace):
         obs = to_tensor(obs, self.observation_space, device)
         check_finite(obs, self.observation_space)
         starts = torch.as_tensor(starts, device=device)
-        latent_pi, latent_vf, _, _, state = self._latents(self._features(obs), state, starts[None])
+        features = self._features(obs)
+        self._acted += 1
+        if self._acted & (self._acted - 1) == 0:  # after 1, 2, 4, 8 ... steps: what has to be said is said early
+            check_bounds(features[0], self.lstm_actor.encoder.box)
+        latent_pi, latent_vf, _, _, state = self._latents(features, state, starts[None])
         actions, log_probs = self.head.act(self._action_params(latent_pi[0]), self.spread, deterministic)
         shape = self.action_space.shape or ()
         return actions.reshape(-1, *shape), self.value_net(latent_vf[0]).squeeze(-1), log_probs, state
@@ -295,8 +305,9 @@ class LSNNPolicy(UpstreamFace):
         return cell or self.pinned_cell or "lsnn"
 
     def _make_core(self, plain: bool) -> Core:
-        # A features extractor of the user's own may give any numbers: then there are no bounds to tune cells to.
-        space = self.observation_space if plain else spaces.Box(-np.inf, np.inf, (self.features_dim,))
+        # Normalised numbers, and those of a user's own features extractor, have no bounds that cells could be tuned to.
+        bounded = plain and not self.normalized
+        space = self.observation_space if bounded else spaces.Box(-np.inf, np.inf, (self.features_dim,))
         encoder = building.make_encoder(self.encoder_name, space, self.encoder_kwargs)
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
         if encoder.bias_line is not None and self.cell != "none":

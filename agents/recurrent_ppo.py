@@ -25,8 +25,9 @@ from stable_baselines3.common.utils import explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from lsnn_rl.agents.auxiliary import complete, costs, task_size
 from lsnn_rl.agents.callbacks import TrainingProgress
-from lsnn_rl.agents.losses import firing_rate_loss, ppo_loss, task_inference_loss
+from lsnn_rl.agents.losses import ppo_loss
 from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.policies import (
     FeedForwardPolicy,
@@ -37,15 +38,13 @@ from lsnn_rl.agents.policies import (
     MultiInputLSNNPolicy,
     RNNPolicy,
 )
-from lsnn_rl.agents.rollout import Batch, Rollout
+from lsnn_rl.agents.rollout import Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
-from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
+from lsnn_rl.agents.vec_bridge import ask, make_env, stagger
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.state import rows, take
 
 POLICIES = (LSNNPolicy, MultiInputLSNNPolicy, LIFPolicy, GRUPolicy, LSTMPolicy, RNNPolicy, FeedForwardPolicy)
-AUXILIARY = {"task_inference": 0.0, "firing_rate": 0.0, "rate_target_hz": 20.0}
-TASK_QUESTIONS = ("task_vector", "task_known")
 
 
 class RecurrentPPO(OnPolicyAlgorithm):
@@ -145,7 +144,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.batch_size, self.n_epochs, self.bptt_steps = batch_size, n_epochs, bptt_steps
         self.clip_range, self.clip_range_vf = clip_range, clip_range_vf
         self.normalize_advantage, self.target_kl, self.stagger = normalize_advantage, target_kl, stagger
-        self.auxiliary = _auxiliary(auxiliary)
+        self.auxiliary = complete(auxiliary)
         self.rewiring = dict(rewiring) if rewiring else None
         self._last_state: dict[str, Tensor] | None = None
         self._elapsed_s = 0.0
@@ -171,21 +170,25 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if self.clip_range_vf is not None:
             self.clip_range_vf = make_schedule(self.clip_range_vf, "clip_range_vf")
         self.set_random_seed(self.seed)
-        task_size = self._task_size()
-        if task_size:
-            self.policy_kwargs = {**self.policy_kwargs, "task_size": task_size}
+        width = task_size(self.auxiliary, self.env, self.policy_class, self.policy_kwargs.get("task_size", 0))
+        if width:
+            self.policy_kwargs = {**self.policy_kwargs, "task_size": width}
         if self.rewiring:
             self.policy_kwargs = {**self.policy_kwargs, "rewiring": self.rewiring}
+        normalizer = self.get_vec_normalize_env()
+        if normalizer is not None and normalizer.norm_obs and issubclass(self.policy_class, LSNNPolicy):
+            self.policy_kwargs = {"normalized": True, **self.policy_kwargs}
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, use_sde=self.use_sde, **self.policy_kwargs
         ).to(self.device)
         self.verbs = verbs_of(self.policy)
         self.rollout_buffer = Rollout(
-            self.n_steps, self.n_envs, self.observation_space, self.bptt_steps, self.device, task_size
+            self.n_steps, self.n_envs, self.observation_space, self.bptt_steps, self.device, width
         )
         # A state that was saved with the model goes on; one of another size belongs to other environments.
         if self._last_state is None or rows(self._last_state) not in (0, self.n_envs):
             self._last_state = self.verbs.initial_state(self.n_envs)
+        self._last_state = {name: value.to(self.device) for name, value in self._last_state.items()}
 
     def _check_settings(self) -> None:
         for name in ("n_steps", "n_epochs"):
@@ -194,26 +197,6 @@ class RecurrentPPO(OnPolicyAlgorithm):
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadValue(f"{name} = {getattr(self, name)} is no discount. Give a number from 0 to 1.")
-        if self.auxiliary["task_inference"] and self.env is not None and not answers(self.env, TASK_QUESTIONS):
-            raise BadValue(
-                f"auxiliary task_inference = {self.auxiliary['task_inference']} needs a world that reveals its hidden "
-                f"task in training (task_vector, task_known); {self.env} does not. Use a world of lsnn_rl.envs, or "
-                "leave task_inference out."
-            )
-
-        if self.auxiliary["task_inference"] and self.policy_class in UpstreamPPO.policy_aliases.values():
-            raise BadValue(
-                f"auxiliary task_inference needs a policy with a task head; sb3_contrib's {self.policy_class.__name__} "
-                "has none. Use LSTMPolicy, or leave task_inference out."
-            )
-
-    def _task_size(self) -> int:
-        """Width of the hidden task if an auxiliary cost asks for it."""
-        if not self.auxiliary["task_inference"]:
-            return 0
-        if self.env is None:
-            return int(self.policy_kwargs.get("task_size", 0))
-        return ask(self.env, "task_vector").shape[-1]
 
     # ---- acting ------------------------------------------------------------------------------------------------------
 
@@ -323,7 +306,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
                     ent_coef=self.ent_coef,
                     vf_coef=self.vf_coef,
                 )
-                for name, cost in self._auxiliary_costs(batch, extras).items():
+                network = getattr(self.policy, "network", None)
+                for name, cost in costs(self.auxiliary, batch, extras, network).items():
                     loss = loss + self.auxiliary[name] * cost
                     parts[name + "_loss"] = cost.detach()
                 parts["loss"] = loss.detach()
@@ -348,19 +332,6 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self._log_update(logs, clip_range, clip_range_vf, stopped_at)
         if spikes is not None:
             self._log_spikes(spikes)
-
-    def _auxiliary_costs(self, batch: Batch, extras: dict[str, Any]) -> dict[str, Tensor]:
-        """The costs beside PPO's that have a weight, by name."""
-        costs = {}
-        if self.auxiliary["task_inference"] and batch.task is not None and batch.known is not None:
-            costs["task_inference"] = task_inference_loss(extras["task_guess"], batch.task, batch.known)
-        if self.auxiliary["firing_rate"] and extras.get("counts") is not None:
-            network = self.policy.network
-            steps = self.rollout_buffer.bptt_steps * network.substeps
-            costs["firing_rate"] = firing_rate_loss(
-                extras["counts"], steps, network.dt_ms, self.auxiliary["rate_target_hz"]
-            )
-        return costs
 
     def _guard(self, numbers: dict[str, float]) -> None:
         """Stop before a loss or gradient that is not finite reaches the weights."""
@@ -477,14 +448,3 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "verbs", "checkpoint_keeper"]
-
-
-def _auxiliary(weights: Mapping[str, float] | None) -> dict[str, float]:
-    """The auxiliary costs with their defaults; unknown names and negative weights are refused."""
-    weights = dict(weights or {})
-    for name, weight in weights.items():
-        if name not in AUXILIARY:
-            raise unknown_name("auxiliary cost", name, AUXILIARY)
-        if not math.isfinite(weight) or weight < 0:
-            raise BadValue(f"auxiliary {name} = {weight} makes no sense. Give zero (off) or a positive number.")
-    return {**AUXILIARY, **weights}

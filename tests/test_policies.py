@@ -432,3 +432,24 @@ def test_the_examples_in_the_docstrings_are_true(module):
     result = doctest.testmod(import_module(f"lsnn_rl.agents.{module}"))
 
     assert result.attempted > 0 and result.failed == 0
+
+
+# ---- normalised observations -----------------------------------------------------------------------------------------
+
+
+def test_observations_beyond_the_bounds_of_their_space_are_warned_about_and_told_the_remedy():
+    policy, obs = make(), torch.tensor([[0.0, 0.5, -0.5], [0.0, 3.0, 0.0]])
+
+    with pytest.warns(UserWarning, match=r"Number 1 .* is 3; the space says -1 to 1.*normalized=True"):
+        policy.act(obs, policy.initial_state(2), torch.ones(2))
+
+
+def test_normalised_observations_are_read_beyond_the_bounds_of_the_space(recwarn):
+    policy = make(ACTIONS["box"], normalized=True)
+    obs = torch.tensor([[0.0, 2.0, 0.0], [0.0, 4.0, 0.0]])
+
+    lines = policy.lstm_actor.encoder(obs)
+    policy.act(obs, policy.initial_state(2), torch.ones(2))
+
+    assert not torch.equal(lines[0], lines[1])
+    assert not recwarn.list

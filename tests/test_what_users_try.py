@@ -55,11 +55,9 @@ def ours(env=ARENA, seed=0, **options):
 
 
 def upstream(policy=LSNNPolicy, env=None, seed=0, **options):
-    kwargs = {"policy_kwargs": TINY} if policy is LSNNPolicy else {}
-    env = env or gym.make(ARENA, **SHORT)
-    return sb3_contrib.RecurrentPPO(
-        policy, env, n_steps=20, batch_size=20, n_epochs=1, seed=seed, device="cpu", **kwargs, **options
-    )
+    settings = {"n_steps": 20, "batch_size": 20, "n_epochs": 1, "device": "cpu"}
+    settings |= {"policy_kwargs": TINY} if policy is LSNNPolicy else {}
+    return sb3_contrib.RecurrentPPO(policy, env or gym.make(ARENA, **SHORT), seed=seed, **{**settings, **options})
 
 
 def walk(env, steps, seed=0):
@@ -257,10 +255,12 @@ def test_16_sb3s_wrappers_of_vector_environments_work_and_their_statistics_are_s
 
     env = wrapped()
 
-    model = make(env=env).learn(80)
+    options = {} if make is ours else {"policy_kwargs": {**TINY, "normalized": True}}
+    model = make(env=env, **options).learn(80)
     env.save(tmp_path / "normaliser.pkl")
 
     loaded = VecNormalize.load(tmp_path / "normaliser.pkl", wrapped().venv)
+    assert model.policy.normalized  # ours finds out, upstream must be told
     assert env.obs_rms.count > 80 and np.array_equal(loaded.obs_rms.mean, env.obs_rms.mean)
     assert model.ep_info_buffer[-1]["l"] == 20
 
