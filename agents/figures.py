@@ -200,8 +200,8 @@ def raster(inside: Inside, title: str | None = None, cells: int = 40) -> Figure:
         figure.colorbar(picture, ax=list(panels), label="threshold / resting threshold", pad=0.02, aspect=40)
     for axes in panels:
         axes.set_yticks([])
-        for step in np.flatnonzero(inside.hits):
-            axes.axvline(step, color=AGENT_COLOURS[2], linewidth=0.9, alpha=0.8)
+        for hit in np.flatnonzero(inside.hits):
+            axes.axvline(hit, color=AGENT_COLOURS[2], linewidth=0.9, alpha=0.8)
     panels[0].set_xlim(0, len(inside.hits))
     panels[0].set_title(title or "Spikes and thresholds; a green line is a goal", loc="left", fontsize=10)
     panels[-1].set_xlabel("step of the lifetime")
