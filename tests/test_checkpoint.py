@@ -47,7 +47,10 @@ SETTINGS = {
 
 def make(kind="lsnn", normalized=False):
     env = make_env("LSNNArena-v0", 4, steps=24)
-    return RecurrentPPO("LSNNPolicy", VecNormalize(env) if normalized else env, **SETTINGS, **POLICIES[kind])
+    options = {**SETTINGS, **POLICIES[kind]}
+    if normalized:
+        env, options["policy_kwargs"] = VecNormalize(env), {**options["policy_kwargs"], "normalized": True}
+    return RecurrentPPO("LSNNPolicy", env, **options)
 
 
 def weights(model):

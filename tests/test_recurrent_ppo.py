@@ -314,7 +314,7 @@ def test_squashed_actions_with_state_dependent_noise_train():
 def test_normaliser_monitor_evaluation_and_progress_bar_work_together(tmp_path):
     env = VecNormalize(VecMonitor(make_env("LSNNArena-v0", 3, steps=8)))
     evaluation = VecNormalize(VecMonitor(make_env("LSNNArena-v0", 2, steps=8)), training=False)
-    model = make("gru", env, stagger=False)
+    model = make("gru", env, stagger=False, policy_kwargs={"normalized": True})
 
     model.learn(96, callback=EvalCallback(evaluation, eval_freq=8, n_eval_episodes=2, verbose=0), progress_bar=True)
     mean, _ = evaluate_policy(model, evaluation, 2)
