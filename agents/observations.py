@@ -93,8 +93,8 @@ def check_finite(observation: Observation, space: spaces.Space) -> None:
             )
 
 
-def check_bounds(features: Tensor, box: spaces.Box) -> None:
-    """Warn if features [..., F] leave the bounds that the encoder was made for: it would take them for the bound."""
+def warn_beyond(features: Tensor, box: spaces.Box) -> bool:
+    """Warn if features [..., F] leave the bounds that the encoder was made for. Returns whether any does."""
     low, high = (torch.as_tensor(bound, device=features.device) for bound in (box.low, box.high))
     margin = 0.01 * (high - low).nan_to_num(posinf=0.0)
     outside = (features < low - margin) | (features > high + margin)
@@ -106,6 +106,7 @@ def check_bounds(features: Tensor, box: spaces.Box) -> None:
             "(VecNormalize), pass policy_kwargs=dict(normalized=True); otherwise correct the observation space.",
             stacklevel=2,
         )
+    return bool(outside.any())
 
 
 def check_given(observation: Any, space: spaces.Space) -> None:

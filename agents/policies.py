@@ -22,7 +22,7 @@ from lsnn_rl.agents import building
 from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
-from lsnn_rl.agents.observations import check_bounds, check_finite, check_spaces, each, to_tensor
+from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor, warn_beyond
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.errors import BadValue
@@ -160,7 +160,7 @@ class LSNNPolicy(UpstreamFace):
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
         self.head = make_head(self.action_dist)
-        self._acted = 0
+        self._acted, self._warned = 0, False
         with torch.no_grad():
             self.value_net.weight.mul_(value_gain)
         if use_sde:
@@ -253,8 +253,8 @@ class LSNNPolicy(UpstreamFace):
         starts = torch.as_tensor(starts, device=device)
         features = self._features(obs)
         self._acted += 1
-        if self._acted & (self._acted - 1) == 0:  # after 1, 2, 4, 8 ... steps: what has to be said is said early
-            check_bounds(features[0], self.lstm_actor.encoder.box)
+        if self._acted & (self._acted - 1) == 0 and not self._warned:  # after 1, 2, 4, 8 ... steps: early, and seldom
+            self._warned = warn_beyond(features[0], self.lstm_actor.encoder.box)
         latent_pi, latent_vf, _, _, state = self._latents(features, state, starts[None])
         actions, log_probs = self.head.act(self._action_params(latent_pi[0]), self.spread, deterministic)
         shape = self.action_space.shape or ()
