@@ -285,6 +285,20 @@ def test_the_first_weights_have_the_variance_of_the_released_code():
     assert network.w_out.abs().max().item() <= math.sqrt(6 / 310)
 
 
+def test_weights_are_worked_out_again_only_when_they_change():
+    network = make("lsnn, masked")
+    x, _ = play()
+
+    with torch.no_grad():
+        first, again = network.weights(), network.weights()
+        before = network.run(x)[0].readout
+        network.w_rec.mul_(3.0)
+        changed, after = network.weights(), network.run(x)[0].readout
+
+    assert first is again and changed is not first and not torch.equal(before, after)
+    assert network.weights().w_rec.requires_grad and torch.equal(network.weights().w_rec, changed.w_rec)
+
+
 def test_noise_kept_with_a_rollout_replays_it_and_its_strength_is_trained(float64):
     network = make("lsnn", noise=0.03)
     x, _ = play()

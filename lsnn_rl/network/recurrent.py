@@ -121,6 +121,7 @@ class RecurrentNetwork(nn.Module):
         inhibitory = inhibitory_cells(self.size, excitatory) if dale else None
         self.populations = Populations(self.size - adaptive, adaptive, inhibitory)
         self.backend = "auto"
+        self._kept: tuple[list[tuple[int, int]], Weights] | None = None  # see `weights`
 
         lines, size = cell.currents * self.size, self.size
         self.w_in = nn.Parameter(torch.empty(lines, inputs))
@@ -141,7 +142,20 @@ class RecurrentNetwork(nn.Module):
         first_weights(self, gains, excitatory if dale else None, generator)
 
     def weights(self) -> Weights:
-        """The weights as they act; gradients reach the parameters through masks."""
+        """The weights as they act; gradients reach the parameters through masks.
+
+        Without gradients the very same object is handed out until a weight changes, so that whoever prepares it for
+        speed can keep what was made of it. Changes through `weight.data` go unseen: use `with torch.no_grad()`.
+        """
+        if torch.is_grad_enabled():
+            return self._acting()
+        sources = (self.w_in, self.w_rec, self.w_out, self.mask_in, self.mask_rec, self.mask_out)
+        version = [(w.data_ptr(), w._version) for w in sources if w is not None]
+        if self._kept is None or self._kept[0] != version:
+            self._kept = (version, self._acting())
+        return self._kept[1]
+
+    def _acting(self) -> Weights:
         w_in = self.w_in if self.mask_in is None else self.w_in * self.mask_in
         w_rec = self.w_rec if self.mask_rec is None else self.w_rec * self.mask_rec
         w_out = self.w_out if self.mask_out is None else self.w_out * self.mask_out
