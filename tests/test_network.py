@@ -390,7 +390,7 @@ def test_counts_add_up_the_spikes_of_all_simulation_steps(substeps):
         ({"x": torch.zeros(3, 5)}, ShapeMismatch, r"x\[None\]"),
         ({"x": torch.zeros(3, 4, 6)}, ShapeMismatch, r"\[T, N, 5\]"),
         ({"x": torch.zeros(0, 4, 5)}, ShapeMismatch, "T >= 1"),
-        ({"x": torch.full((3, 4, 5), math.nan)}, BadValue, "NaN or infinity.*first in row 0"),
+        ({"x": torch.full((3, 4, 5), math.nan)}, BadValue, "NaN or infinity"),
         ({"x": torch.zeros(3, 4, 5).double()}, BadValue, "network.double"),
         ({"starts": torch.zeros(4)}, ShapeMismatch, r"starts\[None\]"),
         ({"noise": torch.zeros(3, 1, 4, 12)}, BadValue, "noise=0.03"),
@@ -406,6 +406,15 @@ def test_a_state_of_other_rows_is_refused():
 
     with pytest.raises(ShapeMismatch, match=r"initial_state\(4\)"):
         network.run(torch.zeros(3, 4, 5), network.initial_state(8))
+
+
+def test_the_state_of_another_network_is_refused():
+    lsnn, other = make("lsnn"), LSNN(5, regular=3, adaptive=2, readouts=3)
+
+    with pytest.raises(ShapeMismatch, match=r"v has the shape \[4, 5\], and this network needs \[4, 12\]"):
+        lsnn.run(torch.zeros(3, 4, 5), other.initial_state(4))
+    with pytest.raises(ShapeMismatch, match="an entry 'b', the given one only v, z, refractory, readout"):
+        lsnn.run(torch.zeros(3, 4, 5), make("lif").initial_state(4))
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from torch.nn.utils import parametrize
 from lsnn_rl import units
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.network import gated_sequence, synapses
-from lsnn_rl.network.checks import check_input, check_starts
+from lsnn_rl.network.checks import check_finite, check_input, check_starts, check_state
 from lsnn_rl.network.first_weights import first_weights
 from lsnn_rl.network.populations import Populations, inhibitory_cells
 from lsnn_rl.network.readout import follow, leak
 from lsnn_rl.neurons import Cell
-from lsnn_rl.state import State, check_rows, reset_where
+from lsnn_rl.state import State, reset_where
 
 
 class Output(NamedTuple):
@@ -138,6 +138,12 @@ class RecurrentNetwork(nn.Module):
             self.register_buffer(f"delay_{end}", late)
         self.register_buffer("no_self", 1 - torch.eye(size) if self.spiking else None, persistent=False)
         self.register_buffer("kappa", leak(tau_out_ms, readouts, dt_ms))
+        rest = cell.initial_state(1)
+        self.shapes = {name: value.shape[1:] for name, value in rest.items()}  # of the state's entries, without N
+        if self.kappa is not None:
+            self.shapes["readout"] = torch.Size([readouts])
+        if self.delays > 1:
+            self.shapes["ring"] = torch.Size([self.delays, size])
         gains = (input_gain, recurrent_gain, readout_gain)
         first_weights(self, gains, excitatory if dale else None, generator)
 
@@ -163,12 +169,7 @@ class RecurrentNetwork(nn.Module):
 
     def initial_state(self, n: int) -> State:
         """Rest, all zeros: the cell's state, `readout` [N, R] if it leaks, `ring` [N, D, H] if there are delays."""
-        state = self.cell.initial_state(n, self.w_in.dtype, self.w_in.device)
-        if self.kappa is not None:
-            state["readout"] = self.w_in.new_zeros(n, self.readouts)
-        if self.delays > 1:
-            state["ring"] = self.w_in.new_zeros(n, self.delays, self.size)
-        return state
+        return {name: self.w_in.new_zeros(n, *shape) for name, shape in self.shapes.items()}
 
     def run(
         self,
@@ -196,17 +197,19 @@ class RecurrentNetwork(nn.Module):
         n = x.shape[1]
         if state is None:
             state = self.initial_state(n)
-        check_rows(state, n)
+        check_state(self, state, n)
         if starts is not None:
             starts = check_starts(starts, x)
         counts, spikes = counts and self.spiking, spikes and self.spiking
         kernel = self._kernel()
-        if self.backend == "auto" and gated_sequence.serves(self):
+        if kernel is not None and noise is None and kernel.reason_against(self, x, state, starts, spikes) is None:
+            output, state = kernel.run(self, x, state, starts, counts, spikes)  # it looks for NaN on its way
+        elif self.backend == "auto" and gated_sequence.serves(self):
+            check_finite(x)
             readout, state = gated_sequence.run(self, x, state, starts)
             output = Output(readout, None, None)
-        elif kernel is not None and noise is None and kernel.reason_against(self, x, state, starts, spikes) is None:
-            output, state = kernel.run(self, x, state, starts, counts, spikes)
         else:
+            check_finite(x)
             with parametrize.cached():  # trained constants are computed once per run, not once per step
                 output, state = self._law(x, state, starts, counts, spikes, noise)
         if self.bias_out is not None:  # added here, whoever computed the rest
