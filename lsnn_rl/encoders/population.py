@@ -132,7 +132,8 @@ class Population(Encoder):
             obs = torch.where(self.scale.isinf(), obs, torch.tanh(obs / self.scale))
         obs = obs.clamp(self.low, self.high)
         distance = F.linear(obs, self.slopes, self.offsets)  # in sigmas; a product with many zeros beats a gather
-        curves = F.threshold(torch.exp(-0.5 * distance.square()), math.exp(-0.5 * self.cut**2), 0.0)
+        square = distance.square().clamp(max=(self.cut + 1) ** 2)  # exp is six times slower where it underflows
+        curves = F.threshold(torch.exp(-0.5 * square), math.exp(-0.5 * self.cut**2), 0.0)
         parts = [curves * self.gains, F.linear(obs, self.flags)]
         if self.probability is not None:
             parts = [(torch.rand_like(part) < part * self.probability).to(part) for part in parts]
