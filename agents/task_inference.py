@@ -58,6 +58,10 @@ class Wanderer:
         self.n, self.generator = n, generator
         pulls = np.array([STRENGTHS[i % 2] for i in range(n)])
         self.pull, self.wander = pulls[:, 0], pulls[:, 1]
+        if isinstance(space, spaces.Box):
+            # One unit is the half width of the space, so that the mix does not depend on the units of actions.
+            low, high = space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
+            self.low, self.high, self.half, self.middle = low, high, (high - low) / 2, (high + low) / 2
         self.direction = self._anew()
 
     def actions(self, wanted: np.ndarray | None) -> np.ndarray:
@@ -73,14 +77,10 @@ class Wanderer:
 
     def _moves(self, wanted: np.ndarray | None) -> np.ndarray:
         self.direction = _unit(self.direction + TURNING * self.generator.standard_normal(self.direction.shape))
-        # One unit is the half width of the space, so that the mix does not depend on the units of actions.
-        half, middle = (self.space.high - self.space.low) / 2, (self.space.high + self.space.low) / 2
         move = self.wander[:, None] * self.direction
         if wanted is not None:
-            aim = (np.asarray(wanted, dtype=np.float64).reshape(self.n, -1) - middle.ravel()) / half.ravel()
-            move = move + self.pull[:, None] * aim
-        moved = middle.ravel() + half.ravel() * move
-        bounded = np.clip(moved, self.space.low.ravel(), self.space.high.ravel())
+            move += self.pull[:, None] * ((wanted.reshape(self.n, -1) - self.middle) / self.half)
+        bounded = np.minimum(np.maximum(self.middle + self.half * move, self.low), self.high)
         return bounded.reshape(self.n, *self.space.shape).astype(self.space.dtype)
 
     def _anew(self) -> np.ndarray:
@@ -196,7 +196,7 @@ def warm_up(
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9)
+    return vectors / (np.sqrt(np.einsum("na,na->n", vectors, vectors))[:, None] + 1e-9)
 
 
 def _beside(mask: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import inspect
 import time
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from itertools import repeat
 from typing import Any
 
 import gymnasium as gym
@@ -126,7 +127,8 @@ class SB3VecEnv(VecEnv):
             (everywhere if mask is None or mask.all() else somewhere)[key] = value
         infos: list[dict[str, Any]]
         if everywhere:
-            infos = [dict(zip(everywhere, row, strict=True)) for row in zip(*everywhere.values(), strict=True)]
+            # In C from end to end: this runs at every step, for every slot.
+            infos = list(map(dict, map(zip, repeat(tuple(everywhere)), zip(*everywhere.values(), strict=True))))
         else:
             infos = [{} for _ in range(self.num_envs)]
         for key, value in somewhere.items():
