@@ -284,6 +284,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         clip_range_vf = self.clip_range_vf and self.clip_range_vf(self._current_progress_remaining)
         logs: dict[str, list[float]] = {}
         spikes: Tensor | None = None
+        watched = 0
         stopped_at = None
 
         for epoch, minibatches in enumerate(
@@ -316,6 +317,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 if epoch == 0 and extras.get("counts") is not None:
                     counts = extras["counts"].detach().sum(0)
                     spikes = counts if spikes is None else spikes + counts
+                    watched += batch.starts.numel()
                 if self.target_kl is not None and logs["approx_kl"][-1] > 1.5 * self.target_kl:
                     stopped_at = epoch
                     break
@@ -331,7 +333,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
         self._log_update(logs, clip_range, clip_range_vf, stopped_at)
         if spikes is not None:
-            self._log_spikes(spikes)
+            self._log_spikes(spikes, watched)
 
     def _guard(self, numbers: dict[str, float]) -> None:
         """Stop before a loss or gradient that is not finite reaches the weights."""
@@ -372,9 +374,10 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 f"exceeds 1.5 x target_kl {self.target_kl}"
             )
 
-    def _log_spikes(self, spikes: Tensor) -> None:
+    def _log_spikes(self, spikes: Tensor, watched: int) -> None:
+        """Log the spikes [H] that each cell emitted in `watched` environment steps, all rows together."""
         network = self.policy.network
-        seconds = self.n_steps * self.n_envs * network.substeps * network.dt_ms / 1000
+        seconds = watched * network.substeps * network.dt_ms / 1000
         self.logger.record("spikes/rate_hz", spikes.mean().item() / seconds)
         self.logger.record("spikes/dead_fraction", (spikes == 0).float().mean().item())
 

@@ -175,6 +175,11 @@ def find_agent(where: str | Path) -> Path:
         for folder in (base, base / "agent"):
             if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
                 return folder
+    if (Path(where) / "checkpoints").is_dir():
+        raise MissingFile(
+            f"The run {where} was not finished: it holds checkpoints, but no agent yet. Finish it "
+            f"(lsnn-rl train --resume {where}), or take what is there: save_agent(load_checkpoint({str(where)!r}), folder)."
+        )
     zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
     raise MissingFile(
         f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo "

@@ -178,8 +178,8 @@ class SB3VecEnv(VecEnv):
 
     def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
         slots = self._get_indices(indices)
-        if attr_name != "render_mode" and hasattr(self.venv, "envs"):
-            values = self.venv.get_attr(attr_name)  # type: ignore[attr-defined]
+        if attr_name != "render_mode" and hasattr(self.venv, "get_attr"):
+            values = self.venv.get_attr(attr_name)
             return [values[i] for i in slots]
         value = getattr(self.venv, attr_name) if attr_name != "render_mode" else getattr(self.venv, attr_name, None)
         return [value for _ in slots]
@@ -188,6 +188,8 @@ class SB3VecEnv(VecEnv):
         if hasattr(self.venv, "envs"):
             for i in self._get_indices(indices):
                 setattr(self.venv.envs[i].unwrapped, attr_name, value)
+        elif hasattr(self.venv, "set_attr"):
+            self.venv.set_attr(attr_name, [value] * self.num_envs)
         else:
             setattr(self.venv, attr_name, value)
 
@@ -196,8 +198,8 @@ class SB3VecEnv(VecEnv):
     ) -> list[Any]:
         """Call a method; a vector environment answers once for all, and an array with N rows is dealt out by slot."""
         slots = list(self._get_indices(indices))
-        if hasattr(self.venv, "envs") and not hasattr(type(self.venv), method_name):
-            answers = self.venv.call(method_name, *method_args, **method_kwargs)  # type: ignore[attr-defined]
+        if hasattr(self.venv, "call") and not hasattr(type(self.venv), method_name):
+            answers = self.venv.call(method_name, *method_args, **method_kwargs)
             return [answers[i] for i in slots]
         answer = getattr(self.venv, method_name)(*method_args, **method_kwargs)
         by_slot = isinstance(answer, np.ndarray | list | tuple) and len(answer) == self.num_envs

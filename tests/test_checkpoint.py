@@ -348,6 +348,9 @@ def test_a_missing_or_damaged_agent_is_explained(tmp_path):
 
     with pytest.raises(MissingFile, match=r"no agent at .*nowhere.*agent.json"):
         load_agent(tmp_path / "nowhere")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(MissingFile, match="not finished.*--resume"):
+        load_agent(tmp_path / "run")
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(BrokenFile, match="cut short or altered"):
         load_agent(tmp_path / "a")

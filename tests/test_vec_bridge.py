@@ -186,3 +186,16 @@ def test_plain_ppo_of_stable_baselines3_trains_on_the_bridge():
 
     assert model.num_timesteps == 64
     assert np.isfinite(mean)
+
+
+def test_attributes_and_methods_of_single_environments_are_reached_by_slot():
+    env = countdowns(3)
+    env.reset()
+    env.step(np.zeros(3, int))
+
+    env.set_attr("steps", 7, indices=1)
+
+    assert env.get_attr("steps") == [1, 7, 1]
+    assert env.get_attr("steps", indices=[1]) == [7]
+    assert [look.tolist() for look in env.env_method("_look", indices=[0, 1])] == [[1.0], [7.0]]
+    assert not env.has_attr("wings")
