@@ -178,7 +178,7 @@ def find_agent(where: str | Path) -> Path:
     if (Path(where) / "checkpoints").is_dir():
         raise MissingFile(
             f"The run {where} was not finished: it holds checkpoints, but no agent yet. Finish it "
-            f"(lsnn-rl train --resume {where}), or take what is there: save_agent(load_checkpoint({str(where)!r}), folder)."
+            f"(lsnn-rl train --resume {where}), or take what there is: save_agent(load_checkpoint(run), folder)."
         )
     zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
     raise MissingFile(
