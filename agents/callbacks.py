@@ -42,7 +42,7 @@ class TrainingProgress(BaseCallback):
         model, seconds = self.model, time.monotonic() - self._began
         share = model.num_timesteps / max(1, model._total_timesteps)
         if self.minutes:
-            share = max(share, seconds / (60 * self.minutes))
+            share = max(share, model._time_share())  # counts earlier sessions and the warm-up too
         self._bar.n = min(1.0, share)
         words = [f"{model.num_timesteps:,} steps"]
         if model.num_timesteps > self._from:

@@ -63,7 +63,7 @@ def train(
             _say(f"Training in {place}. Ctrl-C stops it and keeps a checkpoint.")
             card = training.train(settings, place, _say, progress)
     except training.Interrupted as stopped:
-        _say(str(stopped))
+        _say(f"\n{stopped}")  # below the bar that was left standing
         raise typer.Exit(130) from None
     _say(short(card))
     _say(f"Written to {place}. Watch it: lsnn-rl enjoy {place}")
@@ -176,7 +176,7 @@ def demo(
     try:
         card = run_demo(recipe, changes, folder, _say)
     except training.Interrupted as stopped:
-        _say(str(stopped))
+        _say(f"\n{stopped}")  # below the bar that was left standing
         raise typer.Exit(130) from None
     _print_table(card)
     _say(f"Written to {folder}: agent, card.json, adaptation.png, lifetime.gif. Watch it: lsnn-rl enjoy {folder}")
