@@ -3,7 +3,8 @@
 `reason_against` says why a run cannot be computed here; `run` computes it. docs/core.md explains the algorithm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,17 +13,29 @@ import torch
 from torch import Tensor
 
 from lsnn_rl.errors import BadValue, ShapeMismatch
-from lsnn_rl.kernels import buffers, compiled, threads
+from lsnn_rl.kernels import acting, buffers, compiled, threads
 from lsnn_rl.kernels import frame as slots
-from lsnn_rl.kernels.prepare import Prepared, new_frame, padded, prepare, tiles, words_of
+from lsnn_rl.kernels.prepare import (
+    Prepared, constants_of, list_fans, new_frame, padded, prepare, tiles, words_of,
+)  # fmt: skip
 from lsnn_rl.network.recurrent import Output
 from lsnn_rl.neurons.alif import ALIF
 from lsnn_rl.neurons.lif import LIF
 from lsnn_rl.state import State
 from lsnn_rl.surrogates.triangular import Triangular
 
+@dataclass(frozen=True)
+class Call:
+    """What a run was asked for, beside its tensors."""
+
+    network: Any
+    starts: Tensor | None  # bool [T, N]
+    counts: bool
+    spikes: bool
+    names: tuple[str, ...]  # entries of the state, in order
+
+
 STATE = ("v", "b", "z", "refractory", "readout", "ring")
-CONSTANTS = ("thr", "beta", "decay_mem", "decay_adapt")
 DENSE_ABOVE = 0.45  # density of the recurrent weights from which a dense product is faster
 CHUNK = 8  # simulation steps (rounded up to whole inputs) whose gradients are kept in the second-level cache
 
@@ -47,6 +60,16 @@ def reason_against(network: Any, x: Tensor, state: State | None, starts: Tensor 
     return None
 
 
+def act(
+    network: Any, x: Tensor, state: State | None, starts: Tensor | None, counts: bool, spikes: bool
+) -> tuple[Output, State] | None:
+    """One step as `run`, the readouts' bias included, through a short cut; None where there is none for this call."""
+    if spikes or torch.is_grad_enabled():
+        return None
+    result = acting.act(network, x, state, starts, counts)
+    return None if result is None else (Output(result[0], result[1], None), result[2])
+
+
 def run(
     network: Any, x: Tensor, state: State | None, starts: Tensor | None, counts: bool, spikes: bool
 ) -> tuple[Output, State]:
@@ -59,18 +82,18 @@ def run(
     check(network, x, state, starts)
     if starts is not None:
         starts = (starts != 0).contiguous()
-    cell = network.cell
-    constants = [getattr(cell, name) for name in CONSTANTS if hasattr(cell, name)]
-    weights = network.weights()
-    names = [name for name in STATE if name in state]
+    names = tuple(name for name in STATE if name in state)
     values = [state[name] for name in names]
-    order = (network, starts, counts, spikes, tuple(names), len(constants))
-    if torch.is_grad_enabled() and any(t.requires_grad for t in (x, *weights, *constants, *values)):
-        results = _Fused.apply(order, x, *weights, *constants, *values)
-    else:
-        results = _forward(order, x, weights, constants, values, None)[0]
-    readout, total, emitted = results[:3]
-    return Output(readout, total, emitted), dict(zip(names, results[3:]))
+    call = Call(network, starts, counts, spikes, names)
+    if torch.is_grad_enabled():
+        constants = list(constants_of(network).values())
+        weights = network.weights()
+        if any(tensor.requires_grad for tensor in (x, *weights, *constants, *values)):
+            results = _Fused.apply(call, x, *weights, *constants, *values)
+            return Output(*results[:3]), dict(zip(names, results[3:]))
+    acting.remember(network, x, state)
+    results, _ = _forward(call, x, acting.plan_of(network).prepared, values, None)
+    return Output(*results[:3]), dict(zip(names, results[3:]))
 
 
 def check(network: Any, x: Tensor, state: Mapping[str, Tensor], starts: Tensor | None) -> None:
@@ -115,63 +138,48 @@ def _address(value: Tensor | np.ndarray | None) -> int:
     return value.data_ptr() if isinstance(value, Tensor) else value.ctypes.data
 
 
-def _like(dtype: torch.dtype) -> np.ndarray:
-    return np.empty(1, np.float64 if dtype == torch.float64 else np.float32)
-
-
 def _forward(
-    order: tuple, x: Tensor, weights: Any, constants: Any, values: Any, keep: dict[str, Any] | None
-) -> tuple[list[Any], Prepared, np.ndarray]:
-    """Outputs, and with `keep` (a dict to fill) what the backward pass needs."""
-    network, starts, counts, spikes, names, _ = order
-    known = dict(zip((name for name in CONSTANTS if hasattr(network.cell, name)), (c.detach() for c in constants)))
-    prepared = prepare(network, tuple(w.detach() for w in weights), known, bool(keep is not None and keep["trained"]))
+    call: Call, x: Tensor, prepared: Prepared, values: Sequence[Tensor], keep: dict[str, Any] | None
+) -> tuple[list[Any], dict[str, Any]]:
+    """Outputs; and with `keep` (a dict that says whether constants are trained) what the backward pass needs, filled in."""
     steps, n, _ = x.shape
-    units, dtype, substeps, delays = prepared.units, prepared.dtype, prepared.substeps, prepared.delays
+    units, starts = prepared.units, call.starts
     x = x.detach().contiguous()
-    old = {name: value.detach().contiguous() for name, value in zip(names, values)}
+    old = {name: value.detach().contiguous() for name, value in zip(call.names, values)}
     new = {name: torch.empty_like(value) for name, value in old.items()}
     readout = x.new_empty(steps, n, prepared.readouts)
-    total = x.new_zeros(n, units) if counts else None
-    emitted = x.new_empty(steps, substeps, n, units) if spikes else None
+    total = x.new_empty(n, units) if call.counts else None
+    emitted = x.new_empty(steps, prepared.substeps, n, units) if call.spikes else None
     entries = dict(prepared.slots)
     entries |= {"STEPS": steps, "ROWS": n, "X": _address(x), "STARTS": _address(starts), "Y": _address(readout)}
     entries |= {"COUNTS": _address(total), "SPIKES": _address(emitted)}
-    for name, slot in zip(STATE, ("V", "B", "Z", "R", "Y", "RING")):
+    for name, place in zip(STATE, ("V", "B", "Z", "R", "Y", "RING")):
         if name in old:
-            entries |= {f"{slot}0": _address(old[name]), f"{slot}1": _address(new[name])}
+            entries |= {f"{place}0": _address(old[name]), f"{place}1": _address(new[name])}
+    at_rest = torch.zeros_like(old["refractory"])
     if not prepared.refractory:
-        entries["R0"] = _address(torch.zeros_like(old["refractory"]))
-    if delays > 1:
-        m = int((prepared.tensors["WEIGHTS"] != 0).sum())
-        prepared.keep("FAN_STARTS", np.empty(prepared.inputs + units + 1, np.int64))
-        prepared.keep("FAN_TARGETS", np.empty(m + 1, np.int32))
-        prepared.keep("FAN_WEIGHTS", np.empty(m + 1, _like(dtype).dtype))
-        entries |= prepared.slots
-        compiled.lists(new_frame(compiled.VERSION, entries), _like(dtype), True)
+        entries["R0"] = _address(at_rest)
     if keep is not None:
         entries |= _room(prepared, steps, n, keep)
     frame = new_frame(compiled.VERSION, entries)
-    lanes = threads.lanes_for(n, delays > 1)
-    ranges = threads.split(n, lanes, steps * substeps * n * units)
-    like = _like(dtype)
-    threads.run_all([partial(compiled.forward, frame, like, a, b) for a, b in ranges])
+    lanes = threads.lanes_for(n, prepared.delays > 1)
+    ranges = threads.split(n, lanes, steps * prepared.substeps * n * units)
+    threads.run_all([partial(compiled.forward, frame, prepared.like, a, b) for a, b in ranges])
     if frame[1 + slots.STATUS]:
         raise BadValue(
-            "x holds NaN or infinity. A spiking cell would fall silent without a word: look for it upstream."
+            "x holds NaN or infinity. A spiking cell would fall silent without a word: "
+            "look for it in the observation or the encoder."
         )
     if not prepared.refractory:
-        kept = 1 if starts is None else ~starts.any(0)[:, None]
-        new["refractory"] = old["refractory"] * kept
-    if keep is not None:
-        keep |= {"x": x, "old": old, "ranges": ranges, "lanes": lanes, "entries": entries, "starts": starts}
-    return [readout, total, emitted, *new.values()], prepared, frame
+        new["refractory"] = old["refractory"] * (1 if starts is None else ~starts.any(0)[:, None])
+    kept = {"old": old, "ranges": ranges, "lanes": lanes, "entries": entries}
+    return [readout, total, emitted, *new.values()], kept
 
 
 def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[str, int]:
     """Memory that the forward pass fills for the backward pass; untouched pages of it cost nothing."""
     words, simulated = words_of(prepared.units), steps * prepared.substeps
-    dtype = _like(prepared.dtype).dtype
+    dtype = prepared.like.dtype
     chunk = prepared.substeps * -(-CHUNK // prepared.substeps)
     sizes = {
         "SPIKE_BITS": (simulated * n * words, np.uint16),
@@ -192,20 +200,20 @@ def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[
 
 class _Fused(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, order: tuple, x: Tensor, *tensors: Tensor) -> Any:
-        network, names, count = order[0], order[4], order[5]
-        weights, constants, values = tensors[:3], tensors[3 : 3 + count], tensors[3 + count :]
-        keep: dict[str, Any] = {"trained": any(ctx.needs_input_grad[5 : 5 + count])}
-        results, ctx.prepared, _ = _forward(order, x, weights, constants, values, keep)
-        ctx.order, ctx.shape, ctx.keep = (
-            order,
-            x.shape,
-            {name: keep[name] for name in ("ranges", "lanes", "entries", "starts", "trained")},
-        )
-        ctx.room, ctx.old = tuple(keep["room"]), tuple(keep["old"])
-        ctx.save_for_backward(*keep["room"].values(), *keep["old"].values())
+    def forward(ctx: Any, call: Call, x: Tensor, *tensors: Tensor) -> Any:
+        known = tuple(constants_of(call.network))
+        weights, constants, values = tensors[:3], tensors[3 : 3 + len(known)], tensors[3 + len(known) :]
+        keep: dict[str, Any] = {"trained": any(ctx.needs_input_grad[5 : 5 + len(known)])}
+        prepared = prepare(call.network, weights, dict(zip(known, constants)), keep["trained"])
+        if prepared.delays > 1:
+            list_fans(prepared)
+        results, kept = _forward(call, x, prepared, values, keep)
+        room, old = keep.pop("room"), kept.pop("old")
+        ctx.call, ctx.shape, ctx.prepared, ctx.keep, ctx.known = call, x.shape, prepared, keep | kept, known
+        ctx.room, ctx.old = len(room), tuple(old)
+        ctx.save_for_backward(*room.values(), *old.values())
         ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(results[3 + names.index("refractory")])
+        ctx.mark_non_differentiable(results[3 + call.names.index("refractory")])
         return tuple(results)
 
     @staticmethod
@@ -213,11 +221,11 @@ class _Fused(torch.autograd.Function):
         ctx: Any, gy: Tensor | None, gcounts: Tensor | None, gspikes: Tensor | None, *gstate: Tensor | None
     ) -> Any:
         saved = ctx.saved_tensors  # kept alive here while the kernel reads them through addresses
-        prepared, keep, names = ctx.prepared, ctx.keep, ctx.order[4]
+        prepared, keep, names = ctx.prepared, ctx.keep, ctx.call.names
         steps, n, inputs = ctx.shape
         units, readouts, dtype = prepared.units, prepared.readouts, prepared.dtype
         words, out_words, lanes, tasks = words_of(units), words_of(readouts), keep["lanes"], len(keep["ranges"])
-        old = dict(zip(ctx.old, saved[len(ctx.room) :]))
+        old = dict(zip(ctx.old, saved[ctx.room :]))
         given = dict(zip(names, (None if g is None else g.contiguous() for g in gstate)))
         gy, gcounts, gspikes = (None if g is None else g.contiguous() for g in (gy, gcounts, gspikes))
         made = {name: torch.zeros_like(value) for name, value in old.items()}
@@ -245,7 +253,7 @@ class _Fused(torch.autograd.Function):
         out_tiles = tiles(padded((prepared.tensors["OUT_WEIGHTS"][:units, :readouts]).t(), 16 * words))
         entries |= {name: _address(value) for name, value in lists.items()} | {"DENSE_OUT_WEIGHTS": _address(out_tiles)}
         entries["DENSE"] = int("DENSE_WEIGHTS" in lists)
-        frame, like = new_frame(compiled.VERSION, entries), _like(dtype)
+        frame, like = new_frame(compiled.VERSION, entries), prepared.like
         if not entries["DENSE"]:
             compiled.lists(frame, like, False)
         threads.run_all(
@@ -257,7 +265,7 @@ class _Fused(torch.autograd.Function):
         gin, grec = g[:inputs].t() * scale[:, None], g[inputs:].t() * scale[:, None]
         gwout = gout.sum(0)[:, :readouts].t() * prepared.out_charge
         gx = _input_gradient(ctx, prepared, gdrive, rows, given.get("ring")) if want_x else None
-        constants = [None] * ctx.order[5]
+        constants = [None] * len(ctx.known)
         if gconstants is not None:
             total = gconstants.sum(0)[:, :units]
             towards = {
@@ -266,7 +274,7 @@ class _Fused(torch.autograd.Function):
                 "decay_mem": total[2] / prepared.charge,
                 "decay_adapt": total[3],
             }
-            constants = [towards[name] for name in CONSTANTS if hasattr(ctx.order[0].cell, name)]
+            constants = [towards[name] for name in ctx.known]
         states = [None if name == "refractory" else made[name] for name in names]
         return None, gx, gin, grec, gwout, *constants, *states
 
@@ -276,7 +284,7 @@ def _lists(prepared: Prepared, recurrent: Tensor, entries: dict[str, int], lanes
     units, exist = prepared.units, int((recurrent != 0).sum())
     if prepared.delays == 1 and exist > DENSE_ABOVE * units * units:
         return {"DENSE_WEIGHTS": tiles(recurrent_by_receiver(recurrent, units))}
-    number = _like(prepared.dtype).dtype
+    number = prepared.like.dtype
     return {
         "LIST_ORDER": np.empty(units, np.int32),
         "LIST_STARTS": np.empty(units + 1, np.int64),
@@ -302,8 +310,8 @@ def _input_gradient(ctx: Any, prepared: Prepared, gdrive: Tensor, rows: Tensor, 
     behind = gdrive.new_zeros(late, n, prepared.units) if gring is None else gring[:, :late].transpose(0, 1)
     currents = torch.cat([gdrive, behind])
     fresh = currents.new_zeros(simulated + late, n, 1)
-    if ctx.keep["starts"] is not None:
-        fresh[: simulated : prepared.substeps] = ctx.keep["starts"].to(prepared.dtype)[:, :, None]
+    if ctx.call.starts is not None:
+        fresh[: simulated : prepared.substeps] = ctx.call.starts.to(prepared.dtype)[:, :, None]
     alive = currents.new_ones(simulated, n, 1)  # no reset between an input and its arrival d steps later
     result = currents.new_zeros(simulated, n, inputs)
     for d in range(prepared.delays):

@@ -278,6 +278,9 @@ def forward_rows(frame, like, first, last):
         slope_mark = top * (steps * substeps * padded + 16)
         event_mark = top * (steps * inputs + 16)
         turn = 0
+        if want_counts:
+            for q in range(top * units, (top + together) * units):
+                put(counts, q, f(0))
         for lane in range(together):
             put(
                 counted,

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lsnn_rl.kernels import compiled
 from lsnn_rl.kernels import frame as slots
 from lsnn_rl.kernels.rows import group_limit, tile_words
 
@@ -20,6 +21,15 @@ def padded(matrix: Tensor, columns: int) -> Tensor:
     result = matrix.new_zeros(max(1, matrix.shape[0]), columns)
     result[: matrix.shape[0], : matrix.shape[1]] = matrix
     return result
+
+
+_LIKE = {torch.float32: np.empty(1, np.float32), torch.float64: np.empty(1, np.float64)}
+CONSTANTS = ("thr", "beta", "decay_mem", "decay_adapt")
+
+
+def constants_of(network: Any) -> dict[str, Tensor]:
+    """The constants of the network's cells, [H] each; regular cells have no beta and no decay_adapt."""
+    return {name: getattr(network.cell, name) for name in CONSTANTS if hasattr(network.cell, name)}
 
 
 @dataclass
@@ -42,6 +52,14 @@ class Prepared:
     decay_mem: Tensor
     tensors: dict[str, Any] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def like(self) -> np.ndarray:
+        """An array whose type tells the kernels the precision."""
+        return _LIKE[self.dtype]
+
+    def has(self, name: str) -> bool:
+        return name in self.tensors
 
     def keep(self, name: str, value: Tensor | np.ndarray) -> None:
         """Hold an array and enter its address."""
@@ -101,6 +119,15 @@ def prepare(
         "REFRACTORY": result.refractory, "LEAK": leak, "TRACE": int(trace),
     }  # fmt: skip
     return result
+
+
+def list_fans(prepared: Prepared) -> None:
+    """With delays: the synapses of each sender as a list, for the forward pass."""
+    exist = int((prepared.tensors["WEIGHTS"] != 0).sum())
+    prepared.keep("FAN_STARTS", np.empty(prepared.inputs + prepared.units + 1, np.int64))
+    prepared.keep("FAN_TARGETS", np.empty(exist + 1, np.int32))
+    prepared.keep("FAN_WEIGHTS", np.empty(exist + 1, prepared.like.dtype))
+    compiled.lists(new_frame(compiled.VERSION, prepared.slots), prepared.like, True)
 
 
 def tiles(matrix: Tensor) -> Tensor:

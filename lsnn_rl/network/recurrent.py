@@ -193,6 +193,10 @@ class RecurrentNetwork(nn.Module):
         Returns: an Output and the state after the last step.
         Raises: ShapeMismatch or BadValue if x, state, starts or noise do not fit.
         """
+        if noise is None and not torch.is_grad_enabled() and (kernel := self._kernel()) is not None:
+            acted = kernel.act(self, x, state, starts, counts, spikes)  # acting, the short way
+            if acted is not None:
+                return acted
         check_input(self, x, noise)
         n = x.shape[1]
         if state is None:
