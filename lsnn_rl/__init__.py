@@ -24,6 +24,12 @@ _PUBLIC = {
     "LSNN": "lsnn_rl.network",
     "DeepR": "lsnn_rl.rewiring",
     "LSNNPolicy": "lsnn_rl.agents.policies",
+    "MultiInputLSNNPolicy": "lsnn_rl.agents.policies",
+    "LIFPolicy": "lsnn_rl.agents.policies",
+    "GRUPolicy": "lsnn_rl.agents.policies",
+    "LSTMPolicy": "lsnn_rl.agents.policies",
+    "RNNPolicy": "lsnn_rl.agents.policies",
+    "FeedForwardPolicy": "lsnn_rl.agents.policies",
     "RecurrentPPO": "lsnn_rl.agents.recurrent_ppo",
     "SB3VecEnv": "lsnn_rl.agents.vec_bridge",
     "evaluate": "lsnn_rl.agents.evaluate",
@@ -35,7 +41,15 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from lsnn_rl.agents.checkpoint import load_agent, save_agent
     from lsnn_rl.agents.evaluate import evaluate
-    from lsnn_rl.agents.policies import LSNNPolicy
+    from lsnn_rl.agents.policies import (
+        FeedForwardPolicy,
+        GRUPolicy,
+        LIFPolicy,
+        LSNNPolicy,
+        LSTMPolicy,
+        MultiInputLSNNPolicy,
+        RNNPolicy,
+    )
     from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
     from lsnn_rl.agents.vec_bridge import SB3VecEnv
     from lsnn_rl.network import LSNN
