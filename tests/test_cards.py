@@ -63,12 +63,16 @@ def test_without_the_control_nothing_is_claimed():
     assert uses_memory({"normalized": interval(0.5, 0.6, 0.7), "controls": {}}) is None
 
 
-def test_the_hash_of_a_world_changes_with_its_settings_only():
-    same, again = env_hash("LSNNArena-v0", {}), env_hash("LSNNArena-v0", {})
-    other = env_hash("LSNNArena-v0", {"teleport": "same_step"})
+@pytest.mark.parametrize(
+    "change", [{"teleport": "same_step"}, {"goal_radius": 0.29}, {"wall_reward": -0.03}, {"steps": 150}]
+)
+def test_the_hash_of_a_world_tells_another_rule(change):
+    assert env_hash("LSNNArena-v0", change) != env_hash("LSNNArena-v0", {})
 
-    assert same == again != other
-    assert other != env_hash("LSNNArenaDisc-v0", {"teleport": "same_step"})
+
+def test_the_hash_of_a_world_is_the_same_whenever_its_default_is_spelt_out():
+    assert env_hash("LSNNArena-v0", {}) == env_hash("LSNNArena-v0", {"teleport": "next_step", "steps": 2000})
+    assert env_hash("LSNNArena-v0", {}) != env_hash("LSNNArenaDisc-v0", {})
 
 
 def test_versions_name_what_the_numbers_depend_on():
