@@ -57,7 +57,7 @@ def evaluate(
         controls: any of "state_reset" (the state is wiped one step after each reward was seen) and "sampled" (actions
             drawn from the agent's distribution); each lives all lifetimes once more.
         env_kwargs: settings of the world, for example {"teleport": "same_step"}.
-        slots: how many lifetimes run side by side; changes the time it takes and nothing else.
+        slots: how many lifetimes run side by side: a matter of speed (and of the luck of drawn actions).
         name: what the card calls the agent.
         on_progress: called with the share done, 0 to 1.
     Raises: UnknownName for an agent, world, split or control; BadValue for fewer than one lifetime.
@@ -89,7 +89,6 @@ def evaluate(
         }
     finally:
         env.close()
-    references = reference_scores(env_id, split, **kwargs)
     card = Card(
         schema=SCHEMA,
         env=env_id,
@@ -102,27 +101,42 @@ def evaluate(
         deterministic=deterministic,
         seed=seed,
     )
-    card["return"] = mean_interval(main.returns).as_dict()
+    card.update(results(main, hampered, reference_scores(env_id, split, **kwargs), score_of))
+    card.update(versions=versions(), wall_s=round(time.perf_counter() - began, 1))
+    return card
+
+
+def results(
+    main: Lifetimes, hampered: Mapping[str, Lifetimes], references: Mapping[str, float] | None, score_of: str = "goals"
+) -> dict[str, Any]:
+    """The part of a card that follows from what was lived: scores, measures, curves, controls, the claim.
+
+    Args:
+        main, hampered: the lifetimes of the agent, and of the agent under each control.
+        references: random, amnesic, best_known and oracle in units of the score, if known.
+        score_of: "goals" or "return": what is compared with the references.
+    """
     score, normalized = _score(main, score_of, references)
-    card["score"] = {"of": score_of, **score.as_dict()}
-    card["references"] = references
-    card["normalized"] = normalized
-    card["measures"] = measures.summary(main, references["oracle"] if references else None)
-    card["curve"] = _curve(main)
-    card["trials"] = measures.by_trial(main)
-    card["controls"] = {}
+    found: dict[str, Any] = {
+        "return": mean_interval(main.returns).as_dict(),
+        "score": {"of": score_of, **score.as_dict()},
+        "references": references,
+        "normalized": normalized,
+        "measures": measures.summary(main, references["oracle"] if references else None),
+        "curve": _curve(main),
+        "trials": measures.by_trial(main),
+        "controls": {},
+    }
     for control, lives in hampered.items():
         score, normalized = _score(lives, score_of, references)
-        card["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives)}
-    card["claims"] = {"uses_memory": uses_memory(card)}
-    card["per_lifetime"] = {
+        found["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives)}
+    found["claims"] = {"uses_memory": uses_memory(found)}
+    found["per_lifetime"] = {
         "goals": main.goals.tolist(),
         "returns": [round(float(r), 4) for r in main.returns],
         "first_find": main.first_find.tolist(),
     }
-    card["versions"] = versions()
-    card["wall_s"] = round(time.perf_counter() - began, 1)
-    return card
+    return found
 
 
 def live(
