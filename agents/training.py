@@ -48,12 +48,12 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     if any(run.glob("checkpoints/*.ckpt")):
         raise BadValue(f"{run} holds a run already. Go on with it: --resume {run}. Or choose another --folder.")
     began = time.monotonic()
+    _set_threads(recipe)
+    model = build(recipe)  # before anything is written: a recipe that cannot be built leaves no run behind
     run.mkdir(parents=True, exist_ok=True)
     recipe.save(run / "recipe.yml")
     (run / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
     (run / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
-    _set_threads(recipe)
-    model = build(recipe)
     if recipe.warm_up.iterations:
         try:
             _warm_up(model, recipe, say, progress)
