@@ -102,7 +102,7 @@ def act(network: Any, x: Tensor, state: State | None, starts: Tensor | None, cou
     frame[1 + slot.X] = x.data_ptr()
     for name, before, _ in step.units:
         value = state.get(name)
-        if value is None or value is not last.get(name) and not (value.shape == unit_shape and _plain(value, dtype)):
+        if value is None or (value is not last.get(name) and not (value.shape == unit_shape and _plain(value, dtype))):
             return None
         frame[1 + before] = value.data_ptr()
     new: State = {}
@@ -115,7 +115,7 @@ def act(network: Any, x: Tensor, state: State | None, starts: Tensor | None, cou
         address += size
     for name, before, after, shape in step.others:
         value = state.get(name)
-        if value is None or value is not last.get(name) and not (value.shape == shape and _plain(value, dtype)):
+        if value is None or (value is not last.get(name) and not (value.shape == shape and _plain(value, dtype))):
             return None
         new[name] = torch.empty(shape, dtype=dtype)
         frame[1 + before], frame[1 + after] = value.data_ptr(), new[name].data_ptr()

@@ -1,13 +1,13 @@
 """The backward pass: exact gradients, the steps in reverse, a block of 8, 16 or 32 rows of the batch at a time.
 
-Time is cut into chunks. At the start of each the adaptation b is recomputed from its stored value and the spike bits; the
-slopes of the surrogate were stored where they are not zero, so neither currents nor voltages are needed again. In a step
+Time is cut into chunks. At the start of each the adaptation b is recomputed from its stored value and the spike bits;
+the slopes of the surrogate were stored where they are not zero, so no current and no voltage is needed again. In a step
 
     gz = W_rec^T g(t+1) + W_out^T gy - threshold g(t+1) + (1 - decay_adapt) gb(t+1)        all that hangs on a spike
     g  = decay_mem g(t+1) + gz slope                                                       dL/dv
     gb = decay_adapt gb(t+1) - beta (gz slope v / threshold + z g(t+1))                    dL/db
 
-where g(t+1) is the gradient of the voltage one step later, kept for a whole chunk. After the chunk its events (inputs, spikes)
+where g(t+1) is the gradient of the voltage one step later, kept for a whole chunk. After the chunk its inputs and spikes
 are sorted by sender, and each sender's row of the weight gradient is read and written once.
 With delays the kept g are those of the next D steps too, and the weight gradient follows each step.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from lsnn_rl.kernels import frame as slot
-from lsnn_rl.kernels.forward import CONSTANTS_A_WORD, clear, part
+from lsnn_rl.kernels.forward import CONSTANTS_A_WORD, FORWARD_ROWS, clear, part
 from lsnn_rl.kernels.rows import ROW_TILE, accumulate, dense_product, sparse_product
 from lsnn_rl.kernels.simd import (
     add,
@@ -101,7 +101,7 @@ def add_to(target, offset, value):
 
 @njit(nogil=True)
 def membrane_gradient(frame, like, row, step, later, cut, b, gconstants):
-    """Towards decay_mem of step + 1: g(t+1) (v(t) - v(t+1) - threshold z(t)), to be divided by 1 - decay_mem at the end."""
+    """Towards decay_mem: g(t+1) (v(t) - v(t+1) - threshold z(t)), to be divided by 1 - decay_mem at the end."""
     zero = fill(like.dtype.type(0))
     words, rows, adaptive = get(frame, slot.WORDS), get(frame, slot.ROWS), get(frame, slot.ADAPTIVE)
     constants, voltages = pointer(frame, slot.CONSTANTS, like), pointer(frame, slot.VOLTAGES, like)
@@ -118,86 +118,130 @@ def membrane_gradient(frame, like, row, step, later, cut, b, gconstants):
         add_to(gconstants, 32 * words + 16 * w, mul(load(later, 16 * w), moved))
 
 
-@njit(nogil=True)
-def step_row(frame, like, row, step, last, gz, later, now, kept, gb, gq, b, decay_q, has_product, has_q, gconstants):
-    """The elementwise part of one step of a row: from gz (the products so far) to g and gb.
+@njit(nogil=True, forceinline=True)
+def step_word(
+    frame, like, w, step, top, base, together, gz, gz_stride, later, now, kept, gb, gq, gcounts, traces, decay_q, marks, cuts,
+    has_q, adaptive, more, gconstants,
+):  # fmt: skip
+    """16 units of some rows (from lane `base` of the block on) through one step: from gz, the products so far, to g and gb.
 
-    later and now are g at t+1 and t; kept is g as the currents see it, with delays.
+    later and now are g at t+1 and t; kept is g as currents see it, with delays. `more` is whatever is rarely there: gradients
+    of spikes and of the last state, delays, trained constants. The flags are constants where this is inlined.
     """
     f = like.dtype.type
     zero, two, dampening = fill(f(0)), fill(f(2)), fill(get(pointer(frame, slot.DAMPENING, like), 0))
-    units, words, rows, adaptive = (
-        get(frame, slot.UNITS),
-        get(frame, slot.WORDS),
-        get(frame, slot.ROWS),
-        get(frame, slot.ADAPTIVE),
-    )
-    constants, slopes = pointer(frame, slot.CONSTANTS, like), pointer(frame, slot.SLOPES, like)
+    units, words, rows = get(frame, slot.UNITS), get(frame, slot.WORDS), get(frame, slot.ROWS)
+    constants = shifted(pointer(frame, slot.CONSTANTS, like), w * CONSTANTS_A_WORD)
+    slopes = pointer(frame, slot.SLOPES, like)
     spike_bits, active_bits = pointer(frame, slot.SPIKE_BITS, np.uint16), pointer(frame, slot.ACTIVE_BITS, np.uint16)
-    gspikes, has_gspikes = pointer(frame, slot.GSPIKES, like), get(frame, slot.GSPIKES) != 0
-    gcounts, has_gcounts = pointer(frame, slot.GCOUNTS, like), get(frame, slot.GCOUNTS) != 0
-    gv1, gb1, gz1 = pointer(frame, slot.GV1, like), pointer(frame, slot.GB1, like), pointer(frame, slot.GZ1, like)
-    has_gv1, has_gb1, has_gz1 = get(frame, slot.GV1) != 0, get(frame, slot.GB1) != 0, get(frame, slot.GZ1) != 0
-    delayed = get(frame, slot.DELAYS) > 1
-    trained = get(frame, slot.GCONSTANTS) != 0
-    here = (step * rows + row) * words
-    mark = get(pointer(frame, slot.SLOPE_MARKS, np.int64), step * rows + row)
-    decay_q = fill(decay_q)
-    for w in range(words):
-        c, q = w * CONSTANTS_A_WORD, 16 * w
+    baseline, decay, beta = load(constants, 0), load(constants, 32), load(constants, 80)
+    decay_b, gain_b, decay_q = load(constants, 48), load(constants, 64), fill(decay_q)
+    has_gcounts = get(frame, slot.GCOUNTS) != 0
+    last = step == get(frame, slot.STEPS) * get(frame, slot.SUBSTEPS) - 1
+    trained, delayed = get(frame, slot.GCONSTANTS) != 0, get(frame, slot.DELAYS) > 1
+    for lane in range(base, together):
+        row, q = top + lane, lane * 16 * words + 16 * w
+        here = (step * rows + row) * words + w
         g_later = load(later, q)
-        total = zero
-        if has_product:
-            total = load(gz, q)
+        if get(cuts, lane) != 0:
+            g_later = zero
+        total = load(gz, (lane - base) * gz_stride)
         if has_q:
             from_readout = load(gq, q)
             total = add(total, from_readout)
             store(gq, q, mul(decay_q, from_readout))
-        if has_gspikes:
-            total = add(total, load_part(gspikes, (step * rows + row) * units + q, part(w, units)))
         if has_gcounts:
-            total = add(total, load_part(gcounts, row * units + q, part(w, units)))
-        if last and has_gz1:
-            total = add(total, load_part(gz1, row * units + q, part(w, units)))
-        z, active = word(spike_bits, here + w), word(active_bits, here + w)
+            total = add(total, load(gcounts, q))
+        exist, outside = part(w, units), row * units + 16 * w
+        if more:
+            if get(frame, slot.GSPIKES) != 0:
+                g = load_part(pointer(frame, slot.GSPIKES, like), (step * rows + row) * units + 16 * w, exist)
+                total = add(total, g)
+            if last and get(frame, slot.GZ1) != 0:
+                total = add(total, load_part(pointer(frame, slot.GZ1, like), outside, exist))
+        z, active = word(spike_bits, here), word(active_bits, here)
+        block = lane // FORWARD_ROWS
+        mark = get(marks, block)
         slope = unpack_values(slopes, mark, active)
-        mark += bits(active)
-        threshold = load(constants, c)
-        if w >= adaptive:
-            beta, gb_later = load(constants, c + 80), load(gb, q)
-            threshold = fma(beta, load(b, q), threshold)
-            total = fma(load(constants, c + 64), gb_later, total)
-            total = sub(total, mul(threshold, g_later))
-            through = mul(mul(total, slope), dampening)
+        put(marks, block, mark + bits(active))
+        threshold, gb_later, b = baseline, zero, zero
+        if adaptive:
+            gb_later, b = load(gb, q), load(traces, q)
+            threshold = fma(beta, b, baseline)
+            total = fma(gain_b, gb_later, total)
+        total = sub(total, mul(threshold, g_later))
+        through = mul(mul(total, slope), dampening)
+        gthreshold = zero
+        if adaptive or more:
             height = mul(slope, threshold)  # 1 - |v - threshold| / threshold, so v / threshold is this or 2 - this
             gthreshold = fma(through, where(z, sub(two, height), height), where(z, g_later, zero))  # towards zero
-            g_b = sub(mul(load(constants, c + 48), gb_later), mul(beta, gthreshold))
-            if last and has_gb1:
-                g_b = add(g_b, load_part(gb1, row * units + q, part(w, units)))
+        if adaptive:
+            g_b = sub(mul(decay_b, gb_later), mul(beta, gthreshold))
+            if more and last and get(frame, slot.GB1) != 0:
+                g_b = add(g_b, load_part(pointer(frame, slot.GB1, like), outside, exist))
             store(gb, q, g_b)
-            if trained:
-                z_now = where(z, fill(f(1)), zero)
-                add_to(gconstants, q, sub(zero, gthreshold))
-                add_to(gconstants, 16 * words + q, sub(zero, mul(gthreshold, load(b, q))))
-                add_to(gconstants, 48 * words + q, mul(gb_later, sub(load(b, q), z_now)))
-        else:
-            total = sub(total, mul(threshold, g_later))
-            through = mul(mul(total, slope), dampening)
-            if trained:
-                height = mul(slope, threshold)
-                gthreshold = fma(through, where(z, sub(two, height), height), where(z, g_later, zero))
-                add_to(gconstants, q, sub(zero, gthreshold))
-        g = fma(load(constants, c + 32), g_later, through)
-        if last and has_gv1:
-            g = add(g, load_part(gv1, row * units + q, part(w, units)))
+        if more and trained:
+            add_to(gconstants, 16 * w, sub(zero, gthreshold))
+            if adaptive:
+                add_to(gconstants, 16 * (words + w), sub(zero, mul(gthreshold, b)))
+                add_to(gconstants, 16 * (3 * words + w), mul(gb_later, sub(b, where(z, fill(f(1)), zero))))
+        g = fma(decay, g_later, through)
+        if more and last and get(frame, slot.GV1) != 0:
+            g = add(g, load_part(pointer(frame, slot.GV1, like), outside, exist))
         store(now, q, g)
-        if delayed:
-            store(kept, q, mul(load(constants, c + 96), g))
+        if more and delayed:
+            store(kept, q, mul(load(constants, 96), g))
+
+
+@njit(nogil=True)
+def step_block(
+    frame, like, step, top, together, lanes, gz, gzt, later, now, kept, kept_t, gb, gq, gcounts, traces, decay_q, marks, cuts,
+    has_q, more, gconstants, tile,
+):  # fmt: skip
+    """All units of a block of rows through one step, a tile of 16 units and 16 (or 8) rows at a time.
+
+    Unless the products came by rows (gz), a tile is transposed on its way in (from gzt), and its g on the way out (to kept_t).
+    """
+    words, adaptive, dense = get(frame, slot.WORDS), get(frame, slot.ADAPTIVE), get(frame, slot.DENSE) != 0
+    padded, side = 16 * words, min(lanes, 16)
+    for base in range(0, together, side):
+        end = min(together, base + side)
+        for w in range(words):
+            place = base * padded + 16 * w
+            source, stride = shifted(gz, place), padded
+            if not dense:
+                source, stride = tile, 16
+                if side == 16:
+                    transpose(shifted(gzt, 16 * w * lanes + base), lanes, tile, 16, TILE_16)
+                else:
+                    transpose(shifted(gzt, 16 * w * lanes), lanes, tile, 16, TILE_8)
+                    transpose(shifted(gzt, (16 * w + 8) * lanes), lanes, shifted(tile, 8), 16, TILE_8)
+            if more:
+                step_word(
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    marks, cuts, has_q, w >= adaptive, True, gconstants,
+                )  # fmt: skip
+            elif w < adaptive:
+                step_word(
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    marks, cuts, has_q, False, False, gconstants,
+                )  # fmt: skip
+            else:
+                step_word(
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    marks, cuts, has_q, True, False, gconstants,
+                )  # fmt: skip
+            if not dense:
+                if side == 16:
+                    transpose(shifted(kept, place), padded, shifted(kept_t, 16 * w * lanes + base), lanes, TILE_16)
+                else:
+                    transpose(shifted(kept, place), padded, shifted(kept_t, 16 * w * lanes), lanes, TILE_8)
+                    transpose(shifted(kept, place + 8), padded, shifted(kept_t, (16 * w + 8) * lanes), lanes, TILE_8)
 
 
 @njit(nogil=True)
 def sort_events(frame, like, top, together, lanes, begin, count, counts, index, value):
-    """The input events of a chunk by input: index = row of the kept g, value; counts[k] .. counts[k+1] are those of input k."""
+    """The input events of a chunk by input: index is the row of the kept g; counts[k] .. counts[k + 1] are those of k."""
     rows, inputs, substeps = get(frame, slot.ROWS), get(frame, slot.INPUTS), get(frame, slot.SUBSTEPS)
     event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
     marks = pointer(frame, slot.EVENT_MARKS, np.int64)
@@ -225,7 +269,7 @@ def sort_events(frame, like, top, together, lanes, begin, count, counts, index, 
 
 @njit(nogil=True)
 def sort_spikes(frame, like, top, together, lanes, begin, count, counts, index, own, unsorted, cuts, zero_row):
-    """The spikes of a chunk by unit: index = row of the kept g one step later (a row of zeros after a cut), own = row of now."""
+    """The spikes of a chunk by unit: index is the row of g one step later (of zeros before a reset), own that of now."""
     rows, units, words = get(frame, slot.ROWS), get(frame, slot.UNITS), get(frame, slot.WORDS)
     spike_bits = pointer(frame, slot.SPIKE_BITS, np.uint16)
     for k in range(units + 2):
@@ -262,18 +306,29 @@ def sort_spikes(frame, like, top, together, lanes, begin, count, counts, index, 
 
 @njit(nogil=True)
 def delayed_gradient(frame, like, gweights, index, value, first, last, weighted, kept, stride):
-    """gweights[sender, i] += value * kept[delay of (sender, i), i], where kept slots are `stride` apart."""
-    padded = 16 * get(frame, slot.WORDS)
-    delay_of = pointer(frame, slot.DELAY_OF, np.int32)
+    """gweights[sender, i] += value * kept[delay of (sender, i), i], where kept slots are `stride` apart.
+
+    For the synapses of a fixed mask, or else for all that there could be.
+    """
+    padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0
+    delay_of, starts = pointer(frame, slot.DELAY_OF, np.int32), pointer(frame, slot.FAN_STARTS, np.int64)
+    targets, receivers = pointer(frame, slot.FAN_TARGETS, np.int32), pointer(frame, slot.FAN_RECEIVERS, np.int32)
+    lanes = stride // padded
     for event in range(first, last):
         sender = np.int64(get(index, event))
         size = like.dtype.type(1)
         if weighted:
             size = get(value, event)
         base = sender * padded
-        for i in range(padded):
-            g = get(kept, np.int64(get(delay_of, base + i)) * stride + i)
-            put(gweights, base + i, get(gweights, base + i) + size * g)
+        if fixed:
+            for synapse in range(get(starts, sender), get(starts, sender + 1)):
+                i = np.int64(get(receivers, synapse))
+                g = get(kept, np.int64(get(targets, synapse)) * lanes - i * (lanes - 1))
+                put(gweights, base + i, get(gweights, base + i) + size * g)
+        else:
+            for i in range(padded):
+                g = get(kept, np.int64(get(delay_of, base + i)) * stride + i)
+                put(gweights, base + i, get(gweights, base + i) + size * g)
 
 
 @njit(nogil=True)
@@ -312,7 +367,7 @@ def end_row(frame, like, row, gz, g, gb, gconstants):
 
 @njit(nogil=True)
 def product(frame, like, lanes, gz, places, source, offsets, gt, gzt):
-    """gz = W_rec^T g for all rows of the block: from the rows of g themselves, or from their transpose gt."""
+    """W_rec^T g for all rows of the block: by rows into gz, or from the transpose gt into the transpose gzt."""
     words, units = get(frame, slot.WORDS), get(frame, slot.UNITS)
     if get(frame, slot.DENSE) != 0:
         weights = pointer(frame, slot.DENSE_WEIGHTS, like)
@@ -322,7 +377,6 @@ def product(frame, like, lanes, gz, places, source, offsets, gt, gzt):
         lanes, gzt, gt, pointer(frame, slot.LIST_ORDER, np.int32), pointer(frame, slot.LIST_STARTS, np.int64),
         pointer(frame, slot.LIST_INDEX, np.int32), pointer(frame, slot.LIST_WEIGHTS, like), units,
     )  # fmt: skip
-    transpose_all(gzt, lanes, gz, 16 * words, 16 * words, lanes)
 
 
 @njit(nogil=True, forceinline=True)
@@ -405,12 +459,12 @@ def backward_rows(frame, like, first, last, task):
     lines = chunk // substeps
     most = chunk * lanes * max(units, inputs) + 32
     pool = np.zeros(
-        slots * block * (2 if delayed else 1) + padded + (chunk + 7) * block + (lines if substeps > 1 else 0) * block
-        + (chunk + 3) * block_out + most + 64,
+        slots * block * (2 if delayed else 1) + padded + (chunk + 8) * block + (lines if substeps > 1 else 0) * block
+        + (chunk + 3) * block_out + most + 64 + 256,
         like.dtype,
     )  # fmt: skip
     whole = np.zeros(3 * most + chunk * lanes, np.int32)
-    places_, counts_ = np.zeros(4 * lanes, np.int64), np.zeros(max(inputs, units) + 4, np.int64)
+    places_, counts_ = np.zeros(5 * lanes, np.int64), np.zeros(max(inputs, units) + 4, np.int64)
     kept = aligned(pool)  # g of the chunk and of the steps behind it, then a row of zeros
     zeros = shifted(kept, slots * block)
     kept_t = shifted(zeros, padded)  # the same, transposed: all slots with delays, else one
@@ -418,10 +472,11 @@ def backward_rows(frame, like, first, last, task):
     gz = shifted(traces, chunk * block)
     gzt, gq = shifted(gz, block), shifted(gz, 2 * block)
     gb, carry = shifted(gz, 3 * block), shifted(gz, 4 * block)
-    lines_g = shifted(gz, 5 * block)  # g summed over the substeps of an input
+    gcounts, lines_g = shifted(gz, 5 * block), shifted(gz, 6 * block)  # g summed over the substeps of an input
     gys = shifted(lines_g, lines * block if substeps > 1 else 0)  # gradient of each readout, filtered
     raw, gy_carry = shifted(gys, chunk * block_out), shifted(gys, (chunk + 1) * block_out)
-    values = shifted(gys, (chunk + 2) * block_out)
+    tile = shifted(gys, (chunk + 2) * block_out)
+    values = shifted(tile, 256)
     index, own, unsorted, cuts = (
         data(whole),
         shifted(data(whole), most),
@@ -430,7 +485,9 @@ def backward_rows(frame, like, first, last, task):
     )
     counts = data(counts_)
     places, places_out, offsets = data(places_), shifted(data(places_), lanes), shifted(data(places_), 2 * lanes)
-    cut = shifted(data(places_), 3 * lanes)
+    cut, marks = shifted(data(places_), 3 * lanes), shifted(data(places_), 4 * lanes)
+    slope_marks, blocks = pointer(frame, slot.SLOPE_MARKS, np.int64), (rows + FORWARD_ROWS - 1) // FORWARD_ROWS
+    rare = delayed or trained or get(frame, slot.GSPIKES) != 0
     for lane in range(lanes):
         put(places, lane, lane * padded)
         put(places_out, lane, lane * padded_out)
@@ -442,6 +499,11 @@ def backward_rows(frame, like, first, last, task):
         clear(gz, 5 * block, zero)
         clear(raw, 2 * block_out, zero)
         live, has_product = False, False
+        if get(frame, slot.GCOUNTS) != 0:
+            for lane in range(together):
+                for w in range(words):
+                    g = load_part(pointer(frame, slot.GCOUNTS, like), (top + lane) * units + 16 * w, part(w, units))
+                    store(gcounts, lane * padded + 16 * w, g)
         if has_gy1:
             live = True
             for lane in range(together):
@@ -482,8 +544,6 @@ def backward_rows(frame, like, first, last, task):
                         clear(shifted(gy_carry, lane * padded_out), padded_out, zero)
                 if has_product and not final:
                     if not dense:
-                        if not delayed:
-                            transpose_all(shifted(kept, (i + 1) * block), padded, kept_t, lanes, lanes, padded)
                         for lane in range(together):
                             if get(cut, lane) != 0:
                                 for d in range(ahead):
@@ -521,53 +581,43 @@ def backward_rows(frame, like, first, last, task):
                     if arrived or leak == 2:
                         dense_rows(like, words, lanes, gq, places, gq, f(1), source, places_out, out_weights, readouts)
 
-                for lane in range(together):
-                    row = top + lane
-                    later, now = shifted(kept, (i + 1) * block + lane * padded), shifted(here_g, lane * padded)
-                    if delayed:
-                        later, now = shifted(carry, lane * padded), shifted(carry, lane * padded)
-                    b = shifted(traces, (i * lanes + lane) * padded)
-                    if trained and not final:
-                        membrane_gradient(frame, like, row, step, later, get(cut, lane) != 0, b, gconstants)
-                    if get(cut, lane) != 0:
-                        later = zeros
-                    step_row(
-                        frame, like, row, step, final, shifted(gz, lane * padded), later, now, shifted(here_g, lane * padded),
-                        shifted(gb, lane * padded), shifted(gq, lane * padded), b, decay_q, has_product and not final, live, gconstants,
-                    )  # fmt: skip
-                    if substeps > 1:
-                        line = shifted(lines_g, ((i // substeps) * lanes + lane) * padded)
-                        for q in range(0, padded, 16):
-                            store(line, q, add(load(line, q), load(here_g, lane * padded + q)))
-                    if has_gdrive:
+                later, now, now_t = shifted(kept, (i + 1) * block), here_g, kept_t
+                if delayed:
+                    later, now, now_t = carry, carry, shifted(kept_t, i * block)
+                if trained and not final:
+                    for lane in range(together):
+                        b = shifted(traces, (i * lanes + lane) * padded)
+                        g, fresh = shifted(later, lane * padded), get(cut, lane) != 0
+                        membrane_gradient(frame, like, top + lane, step, g, fresh, b, gconstants)
+                for part_of_block in range((together + FORWARD_ROWS - 1) // FORWARD_ROWS):
+                    put(marks, part_of_block, get(slope_marks, step * blocks + top // FORWARD_ROWS + part_of_block))
+                step_block(
+                    frame, like, step, top, together, lanes, gz, gzt, later, now, here_g, now_t, gb, gq, gcounts,
+                    shifted(traces, i * block), decay_q, marks, cut, live, rare or final, gconstants, tile,
+                )  # fmt: skip
+                if substeps > 1:
+                    line = shifted(lines_g, (i // substeps) * block)
+                    for q in range(0, block, 16):
+                        store(line, q, add(load(line, q), load(here_g, q)))
+                if has_gdrive:
+                    for lane in range(together):
                         for w in range(words):
-                            place = (step * rows + row) * units + 16 * w
+                            place = (step * rows + top + lane) * units + 16 * w
                             store_part(gdrive, place, load(here_g, lane * padded + 16 * w), part(w, units))
-                    if delayed:
-                        here = 2 * (t * rows + row)
+                if delayed:
+                    for lane in range(together):
+                        here, g = 2 * (t * rows + top + lane), shifted(here_g, lane * padded)
+                        first_event, last_event = get(event_marks, here), get(event_marks, here + 1)
                         delayed_gradient(
-                            frame, like, gweights, event_index, event_value, get(event_marks, here),
-                            get(event_marks, here + 1), True, shifted(here_g, lane * padded), block,
-                        )  # fmt: skip
-                    if delayed and not final:  # the last spikes are still to be sent by the next run
+                            frame, like, gweights, event_index, event_value, first_event, last_event, True, g, block
+                        )
                         end = 0
                         for w in range(words):
-                            z = word(spike_bits, (step * rows + row) * words + w)
+                            z = word(spike_bits, (step * rows + top + lane) * words + w)
                             end = pack_indices(unsorted, end, z, inputs + 16 * w)
-                        delayed_gradient(
-                            frame,
-                            like,
-                            gweights,
-                            unsorted,
-                            values,
-                            0,
-                            end,
-                            False,
-                            shifted(here_g, lane * padded + block),
-                            block,
-                        )
-                if delayed:
-                    transpose_all(here_g, padded, shifted(kept_t, i * block), lanes, lanes, padded)
+                        if not final:  # the last spikes are still to be sent by the next run
+                            g = shifted(g, block)
+                            delayed_gradient(frame, like, gweights, unsorted, values, 0, end, False, g, block)
                 has_product = True
 
             # the weight gradients of the chunk, sender by sender
@@ -620,13 +670,13 @@ def backward_rows(frame, like, first, last, task):
                 clear(shifted(gb, lane * padded), padded, zero)
                 clear(shifted(gy_carry, lane * padded_out), padded_out, zero)
         if not dense:
-            if not delayed:
-                transpose_all(kept, padded, kept_t, lanes, lanes, padded)
             for lane in range(together):
                 if get(cut, lane) != 0:
                     for d in range(ahead):
                         clear_lane(shifted(kept_t, d * block), lane, lanes, padded, f(0))
         product(frame, like, lanes, gz, places, kept, offsets, kept_t, gzt)
+        if not dense:
+            transpose_all(gzt, lanes, gz, padded, padded, lanes)
         for lane in range(together):
             row = top + lane
             first_g = shifted(kept, lane * padded)

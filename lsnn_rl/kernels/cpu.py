@@ -15,14 +15,23 @@ from torch import Tensor
 from lsnn_rl.errors import BadValue, ShapeMismatch
 from lsnn_rl.kernels import acting, buffers, compiled, threads
 from lsnn_rl.kernels import frame as slots
+from lsnn_rl.kernels.forward import FORWARD_ROWS
 from lsnn_rl.kernels.prepare import (
-    Prepared, constants_of, list_fans, new_frame, padded, prepare, tiles, words_of,
+    Prepared,
+    constants_of,
+    list_fans,
+    new_frame,
+    padded,
+    prepare,
+    tiles,
+    words_of,
 )  # fmt: skip
 from lsnn_rl.network.recurrent import Output
 from lsnn_rl.neurons.alif import ALIF
 from lsnn_rl.neurons.lif import LIF
 from lsnn_rl.state import State
 from lsnn_rl.surrogates.triangular import Triangular
+
 
 @dataclass(frozen=True)
 class Call:
@@ -185,7 +194,7 @@ def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[
         "SPIKE_BITS": (simulated * n * words, np.uint16),
         "ACTIVE_BITS": (simulated * n * words, np.uint16),
         "SLOPES": (n * (simulated * words * 16 + 16) + 64, dtype),
-        "SLOPE_MARKS": (simulated * n, np.int64),
+        "SLOPE_MARKS": (simulated * -(-n // FORWARD_ROWS), np.int64),
         "EVENT_INDEX": (n * (steps * prepared.inputs + 16) + 64, np.int32),
         "EVENT_VALUE": (n * (steps * prepared.inputs + 16) + 64, dtype),
         "EVENT_MARKS": (2 * steps * n, np.int64),

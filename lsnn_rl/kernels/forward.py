@@ -1,9 +1,9 @@
 """The forward pass: each row of the batch steps through time, doing work only where something spiked.
 
-Eight rows at a time, so that their state stays in the first-level cache. In each step a row adds up the weight rows of its
-non-zero inputs and of its last spikes, then all its units are updated 16 at a time and the new spikes are listed.
-Per word of 16 units the constants are [thr, 1 / thr, decay_mem, decay_adapt, 1 - decay_adapt, beta, 1 - decay_mem] and the
-state is [p, b, release]: p = decay_mem v - threshold z and b one step ahead, so that a step begins with one addition,
+Eight rows at a time, so that their state stays in the first-level cache. In each step a row adds up the weight rows of
+its non-zero inputs and of its last spikes, then all units are updated 16 at a time and the new spikes are listed.
+Per word of 16 units the constants are [thr, 1 / thr, decay_mem, decay_adapt, 1 - decay_adapt, beta, 1 - decay_mem],
+the state is [p, b, release]: p = decay_mem v - threshold z and b one step ahead, so that a step begins with one addition,
 and the step from which the unit may spike again.
 """
 
@@ -119,68 +119,94 @@ def scatter_delayed(frame, like, ring, index, value, first, last, weighted):
             put(ring, place, get(ring, place) + size * get(weights, synapse))
 
 
-@njit(nogil=True)
-def update_row(frame, like, row, step, state, current, last_spikes, slopes, mark, keep, final):
-    """One simulation step of all units of a row; returns the number of new spikes and the end of the stored slopes."""
+@njit(nogil=True, forceinline=True)
+def update_word(
+    frame, like, w, step, top, together, states, currents, stride, spikes, counted, mark, adaptive, trace, keep, more
+):  # fmt: skip
+    """16 units of all rows through one step: new state, new spikes appended to the lists, slopes kept for backward.
+
+    `more` is whatever is rarely wanted: delays, spikes as numbers, voltages, the last state. The flags are constants where
+    this is inlined.
+    """
     f = like.dtype.type
-    zero, one = fill(f(0)), fill(f(1))
-    now = fill(f(step + 0.5))
-    constants = pointer(frame, slot.CONSTANTS, like)
-    units, words, inputs = get(frame, slot.UNITS), get(frame, slot.WORDS), get(frame, slot.INPUTS)
-    adaptive = get(frame, slot.ADAPTIVE)
-    trace = get(frame, slot.TRACE) != 0
-    delayed = get(frame, slot.DELAYS) > 1
-    at_bits = (step * get(frame, slot.ROWS) + row) * words
+    zero, one, now = fill(f(0)), fill(f(1)), fill(f(step + 0.5))
+    units, words, rows, inputs = (
+        get(frame, slot.UNITS),
+        get(frame, slot.WORDS),
+        get(frame, slot.ROWS),
+        get(frame, slot.INPUTS),
+    )
+    constants = shifted(pointer(frame, slot.CONSTANTS, like), w * CONSTANTS_A_WORD)
     spike_bits, active_bits = pointer(frame, slot.SPIKE_BITS, np.uint16), pointer(frame, slot.ACTIVE_BITS, np.uint16)
-    voltages = pointer(frame, slot.VOLTAGES, like)
-    keep_voltages = keep and get(frame, slot.VOLTAGES) != 0
-    spikes = pointer(frame, slot.SPIKES, like)
-    want_spikes = get(frame, slot.SPIKES) != 0
-    v1, b1, z1 = pointer(frame, slot.V1, like), pointer(frame, slot.B1, like), pointer(frame, slot.Z1, like)
-    count = 0
-    for w in range(words):
-        c, s = w * CONSTANTS_A_WORD, w * STATE_A_WORD
-        threshold = load(constants, c)
-        arriving = load(current, 16 * w)
-        if delayed:
-            v = fma(load(constants, c + 96), arriving, load(state, s))
-        else:
-            v = add(load(state, s), arriving)
-        b = zero
+    slopes = pointer(frame, slot.SLOPES, like)
+    baseline, decay, beta = load(constants, 0), load(constants, 32), load(constants, 80)
+    decay_b, gain_b, inverse = load(constants, 48), load(constants, 64), load(constants, 16)
+    state_size, list_size = words * STATE_A_WORD, 16 * words + 32
+    for lane in range(together):
+        state = shifted(states, lane * state_size + w * STATE_A_WORD)
+        arriving = load(currents, lane * stride + 16 * w)
+        v = add(load(state, 0), arriving)
+        if more and get(frame, slot.DELAYS) > 1:
+            v = fma(load(constants, 96), arriving, load(state, 0))
+        threshold, b = baseline, zero
         if trace:
-            b = load(state, s + 16)
-        if w >= adaptive:
-            threshold = fma(load(constants, c + 80), b, threshold)
-        free = above(now, load(state, s + 32))
+            b = load(state, 16)
+        if adaptive:
+            threshold = fma(beta, b, baseline)
+        free = above(now, load(state, 32))
         z = above(v, threshold) & free
-        store(state, s, fma(load(constants, c + 32), v, where(z, sub(zero, threshold), zero)))
+        store(state, 0, fma(decay, v, where(z, sub(zero, threshold), zero)))
         if trace:
-            store(state, s + 16, fma(load(constants, c + 48), b, where(z, load(constants, c + 64), zero)))
-        count = pack_indices(last_spikes, count, z, inputs + 16 * w)
+            store(state, 16, fma(decay_b, b, where(z, gain_b, zero)))
+        put(counted, lane, pack_indices(shifted(spikes, lane * list_size), get(counted, lane), z, inputs + 16 * w))
+        here = (step * rows + top + lane) * words + w
         if keep:
             distance = absolute(sub(v, threshold))
             active = above(threshold, distance) & free
-            if w >= adaptive:
+            if adaptive:
                 inverse = div(one, threshold)
-            else:
-                inverse = load(constants, c + 16)
-            put_word(spike_bits, at_bits + w, z)
-            put_word(active_bits, at_bits + w, active)
+            put_word(spike_bits, here, z)
+            put_word(active_bits, here, active)
             pack_values(slopes, mark, active, mul(sub(one, mul(distance, inverse)), inverse))
             mark += bits(active)
-            if keep_voltages:
-                store(voltages, (at_bits + w) * 16, v)
-        if want_spikes:
-            store_part(
-                spikes, (step * get(frame, slot.ROWS) + row) * units + 16 * w, where(z, one, zero), part(w, units)
-            )
-        if final:
-            lanes = part(w, units)
-            store_part(v1, row * units + 16 * w, v, lanes)
-            store_part(z1, row * units + 16 * w, where(z, one, zero), lanes)
-            if trace:
-                store_part(b1, row * units + 16 * w, b, lanes)
-    return count, mark
+        if more:
+            if keep and get(frame, slot.VOLTAGES) != 0:
+                store(pointer(frame, slot.VOLTAGES, like), here * 16, v)
+            fired, exist, row = where(z, one, zero), part(w, units), top + lane
+            if get(frame, slot.SPIKES) != 0:
+                store_part(pointer(frame, slot.SPIKES, like), (step * rows + row) * units + 16 * w, fired, exist)
+            if step == get(frame, slot.STEPS) * get(frame, slot.SUBSTEPS) - 1:
+                store_part(pointer(frame, slot.V1, like), row * units + 16 * w, v, exist)
+                store_part(pointer(frame, slot.Z1, like), row * units + 16 * w, fired, exist)
+                if trace:
+                    store_part(pointer(frame, slot.B1, like), row * units + 16 * w, b, exist)
+    return mark
+
+
+@njit(nogil=True)
+def update_rows(frame, like, step, top, together, states, currents, stride, spikes, counted, mark, keep, more):
+    """One simulation step of all units of some rows, from the currents that arrive."""
+    words, adaptive, trace = get(frame, slot.WORDS), get(frame, slot.ADAPTIVE), get(frame, slot.TRACE) != 0
+    for lane in range(together):
+        put(counted, lane, 0)
+    for w in range(words):
+        if keep and trace and not more:
+            if w < adaptive:
+                mark = update_word(
+                    frame, like, w, step, top, together, states, currents, stride, spikes, counted, mark,
+                    False, True, True, False,
+                )  # fmt: skip
+            else:
+                mark = update_word(
+                    frame, like, w, step, top, together, states, currents, stride, spikes, counted, mark,
+                    True, True, True, False,
+                )  # fmt: skip
+        else:
+            mark = update_word(
+                frame, like, w, step, top, together, states, currents, stride, spikes, counted, mark,
+                w >= adaptive, trace, keep, more,
+            )  # fmt: skip
+    return mark
 
 
 @njit(nogil=True)
@@ -246,32 +272,33 @@ def forward_rows(frame, like, first, last):
     leaky, trace = get(frame, slot.LEAK) != 0, get(frame, slot.TRACE) != 0
     y0, y1, r1 = pointer(frame, slot.Y0, like), pointer(frame, slot.Y1, like), pointer(frame, slot.R1, like)
     traces = pointer(frame, slot.TRACES, like)
-    slopes = pointer(frame, slot.SLOPES, like)
     slope_marks, event_marks = pointer(frame, slot.SLOPE_MARKS, np.int64), pointer(frame, slot.EVENT_MARKS, np.int64)
 
     state_size, list_size, event_size = words * STATE_A_WORD, padded + 32, inputs + 32
     ring_size = 2 * delays * padded if delays > 1 else 0
     wide = max(padded, padded_out)
     pool = np.empty(
-        2 * wide + padded_out + FORWARD_ROWS * (state_size + padded + padded_out + ring_size) + 32, like.dtype
+        wide + padded_out + FORWARD_ROWS * (state_size + 2 * padded + padded_out + ring_size) + 32, like.dtype
     )
     lists = np.empty(FORWARD_ROWS * (list_size + event_size), np.int32)
     values = np.empty(FORWARD_ROWS * event_size, like.dtype)
-    marks = np.zeros(3 * FORWARD_ROWS, np.int64)
+    numbers = np.zeros(3 * FORWARD_ROWS, np.int64)
     zeros = aligned(pool)
-    current = shifted(zeros, wide)
-    out_drive = shifted(current, wide)
+    out_drive = shifted(zeros, wide)
     states = shifted(out_drive, padded_out)
     drives = shifted(states, FORWARD_ROWS * state_size)
-    ys = shifted(drives, FORWARD_ROWS * padded)
+    currents = shifted(drives, FORWARD_ROWS * padded)
+    ys = shifted(currents, FORWARD_ROWS * padded)
     rings = shifted(ys, FORWARD_ROWS * padded_out)
     spike_lists = data(lists)
     event_index, event_value = shifted(spike_lists, FORWARD_ROWS * list_size), data(values)
-    counted, begins, ends = data(marks), shifted(data(marks), FORWARD_ROWS), shifted(data(marks), 2 * FORWARD_ROWS)
+    counted = data(numbers)
+    begins, ends = shifted(counted, FORWARD_ROWS), shifted(counted, 2 * FORWARD_ROWS)
     if keep:
         event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
     clear(zeros, wide, zero)
-    broken = 0
+    more = delays > 1 or get(frame, slot.SPIKES) != 0 or (keep and get(frame, slot.VOLTAGES) != 0)
+    broken, blocks = 0, (rows + FORWARD_ROWS - 1) // FORWARD_ROWS
 
     for top in range(first, last, FORWARD_ROWS):
         together = min(FORWARD_ROWS, last - top)
@@ -337,22 +364,31 @@ def forward_rows(frame, like, first, last):
                         )
 
                 begin, end, count = get(begins, lane), get(ends, lane), get(counted, lane)
-                arriving = current
+                arriving = shifted(currents, lane * padded)
                 if delays > 1:
                     scatter_delayed(frame, like, ring, event_index, event_value, begin, end, True)
                     scatter_delayed(frame, like, ring, spikes, event_value, 0, count, False)
-                    arriving = ring
                 elif substeps > 1:
-                    add_rows(frame, like, current, drive, event_index, event_value, 0, 0, spikes, count)
+                    add_rows(frame, like, arriving, drive, event_index, event_value, 0, 0, spikes, count)
                 else:
-                    add_rows(frame, like, current, zeros, event_index, event_value, begin, end, spikes, count)
+                    add_rows(frame, like, arriving, zeros, event_index, event_value, begin, end, spikes, count)
 
-                if keep:
-                    put(slope_marks, step * rows + row, slope_mark)
-                count, slope_mark = update_row(
-                    frame, like, row, step, state, arriving, spikes, slopes, slope_mark, keep, final
-                )
-                put(counted, lane, count)
+            if delays > 1:
+                arriving, stride = shifted(rings, turn * padded), ring_size
+            else:
+                arriving, stride = currents, padded
+            if keep:
+                put(slope_marks, step * blocks + top // FORWARD_ROWS, slope_mark)
+            slope_mark = update_rows(
+                frame, like, step, top, together, states, arriving, stride, spike_lists, counted, slope_mark, keep,
+                more or final,
+            )  # fmt: skip
+
+            for lane in range(together):
+                row = top + lane
+                here, count = t * rows + row, get(counted, lane)
+                state, spikes = shifted(states, lane * state_size), shifted(spike_lists, lane * list_size)
+                y = shifted(ys, lane * padded_out)
                 for spike in range(count):
                     unit = np.int64(get(spikes, spike)) - inputs
                     if refractory > 0:
@@ -363,9 +399,8 @@ def forward_rows(frame, like, first, last):
                     read_out(frame, like, y, out_drive, zeros, spikes, count)
                 if k == substeps - 1:
                     for w in range(out_words):
-                        store_part(
-                            y_out, here * readouts + 16 * w, add(load(y, 16 * w), load(bias, 16 * w)), part(w, readouts)
-                        )
+                        shown = add(load(y, 16 * w), load(bias, 16 * w))
+                        store_part(y_out, here * readouts + 16 * w, shown, part(w, readouts))
             if delays > 1:
                 turn += 1
                 if turn == delays:
@@ -387,11 +422,11 @@ def forward_rows(frame, like, first, last):
                 end_ring(frame, like, row, shifted(rings, lane * ring_size + turn * padded))
     if broken != 0:
         put(frame, slot.STATUS, 1)
-    return pool.size + lists.size + values.size + marks.size  # numba frees an array after its last use
+    return pool.size + lists.size + values.size + numbers.size  # numba frees an array after its last use
 
 
 def entry(version):
-    """The compiled entry. numba's disk cache sees edits of this file only; `version`, from all sources, is part of its key."""
+    """The compiled entry. numba's disk cache sees edits of this file only, so `version`, from all sources, is in its key."""
 
     @njit(nogil=True, cache=True)
     def forward(frame, like, first, last):

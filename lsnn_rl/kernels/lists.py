@@ -53,22 +53,24 @@ def list_synapses(frame, like):
 
 @njit(nogil=True)
 def list_fans(frame, like):
-    """For each input and unit the synapses as delay * padded + receiver, with their weights."""
-    senders, units, padded = (
-        get(frame, slot.INPUTS) + get(frame, slot.UNITS),
-        get(frame, slot.UNITS),
-        16 * get(frame, slot.WORDS),
-    )
+    """For each input and unit the synapses as delay * padded + receiver, with receivers and weights.
+
+    Under a fixed mask those are the synapses it leaves (the others have delay -1), otherwise the weights that are not zero.
+    """
+    senders, units = get(frame, slot.INPUTS) + get(frame, slot.UNITS), get(frame, slot.UNITS)
+    padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0
     weights, delay_of = pointer(frame, slot.WEIGHTS, like), pointer(frame, slot.DELAY_OF, np.int32)
     starts, targets = pointer(frame, slot.FAN_STARTS, np.int64), pointer(frame, slot.FAN_TARGETS, np.int32)
-    values = pointer(frame, slot.FAN_WEIGHTS, like)
+    receivers, values = pointer(frame, slot.FAN_RECEIVERS, np.int32), pointer(frame, slot.FAN_WEIGHTS, like)
     end = 0
     for sender in range(senders):
         put(starts, sender, end)
         for receiver in range(units):
             weight = get(weights, sender * padded + receiver)
-            if weight != 0:
-                put(targets, end, np.int32(get(delay_of, sender * padded + receiver) * padded + receiver))
+            delay = np.int64(get(delay_of, sender * padded + receiver))
+            if delay >= 0 and (fixed or weight != 0):
+                put(targets, end, np.int32(delay * padded + receiver))
+                put(receivers, end, np.int32(receiver))
                 put(values, end, weight)
                 end += 1
     put(starts, senders, end)

@@ -110,6 +110,9 @@ def prepare(
     result.keep("DAMPENING", torch.tensor([result.dampening], dtype=dtype))
     if network.delays > 1:
         delay = torch.cat([network.delay_in, network.delay_rec - 1], dim=1).to(torch.int32)
+        if network.mask_in is not None and network.mask_rec is not None:
+            delay[torch.cat([network.mask_in, network.mask_rec], dim=1) == 0] = -1
+            result.slots["FIXED_MASK"] = 1
         result.keep("DELAY_OF", padded(delay.t(), 16 * words))
     bits = 64 if dtype == torch.float64 else 32
     leak = 0 if network.kappa is None else 1 if bool((kappa == kappa[0]).all()) else 2
@@ -123,9 +126,11 @@ def prepare(
 
 def list_fans(prepared: Prepared) -> None:
     """With delays: the synapses of each sender as a list, for the forward pass."""
-    exist = int((prepared.tensors["WEIGHTS"] != 0).sum())
+    possible = prepared.tensors["DELAY_OF" if "FIXED_MASK" in prepared.slots else "WEIGHTS"]
+    exist = int((possible >= 0).sum() if "FIXED_MASK" in prepared.slots else (possible != 0).sum())
     prepared.keep("FAN_STARTS", np.empty(prepared.inputs + prepared.units + 1, np.int64))
     prepared.keep("FAN_TARGETS", np.empty(exist + 1, np.int32))
+    prepared.keep("FAN_RECEIVERS", np.empty(exist + 1, np.int32))
     prepared.keep("FAN_WEIGHTS", np.empty(exist + 1, prepared.like.dtype))
     compiled.lists(new_frame(compiled.VERSION, prepared.slots), prepared.like, True)
 

@@ -14,7 +14,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from lsnn_rl.kernels.simd import I64, LANES, at, fused, load_vector, shifted, splat, store_vector
+from lsnn_rl.kernels.simd import I32, I64, LANES, at, fused, load_vector, shifted, splat, store_vector
 
 WIDE = bool(llvm.get_host_cpu_features().get("avx512f"))  # 32 registers of 16 floats, or 16 of 8 (or 32 of 4)
 ROW_TILE = {32: 8, 64: 4} if WIDE else {32: 4, 64: 2}  # rows of a dense product in registers together, by precision
@@ -131,6 +131,16 @@ def accumulate(limit, words, target, start, rows, stride, index, value, first, l
         done += group
 
 
+def _hidden(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+    """The same value, but LLVM no longer knows that it was loaded, and so will not load its parts one by one.
+
+    Loads are what limits the sparse product; picking from a register goes elsewhere in the processor.
+    """
+    if not WIDE:
+        return value
+    return builder.asm(ir.FunctionType(value.type, [value.type]), "", "=v,0", [value], side_effect=False)
+
+
 @intrinsic
 def _sparse_product(context: Any, target, source, order, starts, index, weights, rows, tile) -> Any:
     lanes = tile.count
@@ -147,10 +157,12 @@ def _sparse_product(context: Any, target, source, order, starts, index, weights,
                 builder.store(ir.Constant(kind, None), cell)
             begin, stop = (builder.load(at(builder, starts, builder.add(row, I64(k)))) for k in (0, 1))
             with cgutils.for_range_slice(builder, begin, stop, I64(4), I64) as (entry, _):
+                four = _hidden(builder, load_vector(builder, weights, entry, 4))
                 for step, chain in enumerate(sums):
                     here = builder.add(entry, I64(step))
                     place = builder.sext(builder.load(at(builder, index, here)), I64)
-                    factor = splat(builder, builder.load(at(builder, weights, here)), width)
+                    picks = ir.Constant(ir.VectorType(I32, width), [I32(step)] * width)
+                    factor = builder.shuffle_vector(four, four, picks)
                     for part, cell in enumerate(chain):
                         vector = load_vector(builder, source, builder.add(place, I64(width * part)), width)
                         builder.store(fused(builder, factor, vector, builder.load(cell)), cell)
@@ -169,7 +181,7 @@ _ONE, _TWO, _THREE, _TILE_8, _TILE_16, _TILE_32 = ((1,) * count for count in (1,
 
 @njit(nogil=True)
 def sparse_product(lanes, target, source, order, starts, index, weights, rows):
-    """target[order[r], :] = sum over the list of r of weight * source[index, :], for `lanes` (8, 16, 32) rows of the batch.
+    """target[order[r], :] = sum over the list of r of weight * source[index, :], for 8, 16 or 32 rows of the batch (`lanes`).
 
     Lists are padded with zero weights to multiples of 4; indices are already times `lanes`.
     """
@@ -224,7 +236,7 @@ def tile_words(words: int) -> list[int]:
 
 @njit(nogil=True)
 def dense_product(words, target, place, start, scale, source, offsets, weights, depth):
-    """target[place[r] :] = scale * start[place[r] :] + sum_k source[offsets[r] + k] * weights[k, :], r = 0 .. ROW_TILE - 1.
+    """target[place[r] :] = scale * start[place[r] :] + sum_k source[offsets[r] + k] * weights[k, :], r < ROW_TILE.
 
     The columns of the weights [depth, 16 words] are cut by `tile_words`, each tile [depth, its columns] contiguous.
     """
