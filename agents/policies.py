@@ -55,6 +55,9 @@ class LSNNPolicy(UpstreamFace):
         encoder: "population", "current" or "auto"; `encoder_kwargs` go to it.
         normalized: observations come through VecNormalize or the like, so that the bounds of the space say nothing
             about them. `lsnn_rl.RecurrentPPO` sets it by itself.
+        keep_direction: an action outside its box is drawn back towards the middle in its own direction, as worlds do
+            that shorten a velocity themselves; SB3's way, number by number, would bend it. `lsnn_rl.RecurrentPPO` sets
+            it by itself.
         value_gain: initial gain of the value layer. At 1 its noise drowns the advantage behind a spiking readout.
         log_std_min: floor under the log standard deviation of Box actions (not with gSDE); None for none.
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
@@ -104,6 +107,7 @@ class LSNNPolicy(UpstreamFace):
         encoder: str = "auto",
         encoder_kwargs: dict[str, Any] | None = None,
         normalized: bool = False,
+        keep_direction: bool = False,
         value_gain: float = 0.01,
         log_std_min: float | None = None,
         task_size: int | None = None,
@@ -148,7 +152,7 @@ class LSNNPolicy(UpstreamFace):
         self.cell = self._which_cell(cell)
         self.network_options = building.with_neurons(self.cell, lstm_hidden_size, network)
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
-        self.normalized = normalized
+        self.normalized, self.keep_direction = normalized, keep_direction
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
         self.rate_cost, self.rate_target_hz, self.rewiring = rate_cost, rate_target_hz, rewiring
         self.shared_lstm, self.enable_critic_lstm = shared, own
@@ -234,6 +238,7 @@ class LSNNPolicy(UpstreamFace):
             "encoder": self.encoder_name,
             "encoder_kwargs": self.encoder_kwargs,
             "normalized": self.normalized,
+            "keep_direction": self.keep_direction,
             "value_gain": self.value_gain,
             "log_std_min": self.log_std_min,
             "task_size": self.task_size,

@@ -26,6 +26,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from lsnn_rl.agents.auxiliary import complete, costs, task_size
+from lsnn_rl.agents.bounds import within
 from lsnn_rl.agents.callbacks import TrainingProgress
 from lsnn_rl.agents.losses import ppo_loss
 from lsnn_rl.agents.lstm_face import verbs_of
@@ -40,7 +41,7 @@ from lsnn_rl.agents.policies import (
 )
 from lsnn_rl.agents.rollout import Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
-from lsnn_rl.agents.vec_bridge import ask, make_env, stagger
+from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.state import rows, take
 
@@ -175,9 +176,12 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self.policy_kwargs = {**self.policy_kwargs, "task_size": width}
         if self.rewiring:
             self.policy_kwargs = {**self.policy_kwargs, "rewiring": self.rewiring}
-        normalizer = self.get_vec_normalize_env()
-        if normalizer is not None and normalizer.norm_obs and issubclass(self.policy_class, LSNNPolicy):
-            self.policy_kwargs = {"normalized": True, **self.policy_kwargs}
+        if issubclass(self.policy_class, LSNNPolicy):
+            normalizer = self.get_vec_normalize_env()
+            if normalizer is not None and normalizer.norm_obs:
+                self.policy_kwargs = {"normalized": True, **self.policy_kwargs}
+            if self.env is not None and answers(self.env, ["shortens"]) and ask(self.env, "shortens").all():
+                self.policy_kwargs = {"keep_direction": True, **self.policy_kwargs}
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, use_sde=self.use_sde, **self.policy_kwargs
         ).to(self.device)
@@ -210,7 +214,6 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if self.use_sde:
             self.policy.reset_noise(env.num_envs)
         callback.on_rollout_start()
-        box = isinstance(self.action_space, spaces.Box)
 
         while not rollout_buffer.full:
             if self.use_sde and self.sde_sample_freq > 0 and rollout_buffer.pos % self.sde_sample_freq == 0:
@@ -220,13 +223,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 rollout_buffer.tell(ask(env, "task_vector"), ask(env, "task_known"))
             with torch.no_grad():
                 actions, values, log_probs, state = self.verbs.act(obs_tensor, self._last_state, starts)
-            actions_out = actions.cpu().numpy()
-            if box and self.policy.squash_output:
-                actions_out = self.policy.unscale_action(actions_out)
-            elif box:
-                actions_out = np.clip(actions_out, self.action_space.low, self.action_space.high)
 
-            new_obs, rewards, dones, infos = env.step(actions_out)
+            new_obs, rewards, dones, infos = env.step(within(actions.cpu().numpy(), self.policy))
 
             rollout_buffer.add(actions, values, log_probs, rewards)
             done = np.flatnonzero(dones)

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from safetensors.torch import load as read_weights
 from safetensors.torch import save as weights_to_bytes
 from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from torch import Tensor
 
+from lsnn_rl.agents.bounds import within
 from lsnn_rl.agents.env_state import env_recipe, observation_moments
 from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.plain import (
@@ -72,12 +72,7 @@ class PolicyAgent:
         starts = torch.as_tensor(np.asarray(starts), device=self.policy.device)
         with torch.no_grad():
             actions, _, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic)
-        actions = actions.cpu().numpy()
-        space = self.policy.action_space
-        if isinstance(space, spaces.Box):
-            squashed = self.policy.squash_output
-            actions = self.policy.unscale_action(actions) if squashed else np.clip(actions, space.low, space.high)
-        return actions, state
+        return within(actions.cpu().numpy(), self.policy), state
 
     def _tensors(self, obs: Any) -> Any:
         """Observations as the policy met them in training: tensors, normalised if they were."""

@@ -15,6 +15,7 @@ from stable_baselines3.common.distributions import DiagGaussianDistribution, Dis
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from lsnn_rl.agents.bounds import within
 from lsnn_rl.agents.heads import floor
 from lsnn_rl.agents.losses import firing_rate_loss
 from lsnn_rl.agents.memoryless import needs_memory
@@ -108,6 +109,13 @@ class UpstreamFace(RecurrentActorCriticPolicy):
         """
         check_given(observation, self.observation_space)
         return super().predict(observation, state, episode_start, deterministic)
+
+    def _predict(self, *args: Any, **options: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Actions that upstream's `predict` need not cut any more."""
+        actions, state = super()._predict(*args, **options)
+        if getattr(self, "keep_direction", False):
+            actions = torch.from_numpy(within(actions.cpu().numpy(), self))
+        return actions, state
 
     def reset_noise(self, n_envs: int = 1) -> None:
         """New noise matrices for gSDE. Without graph, or copy.deepcopy(policy) would trip over it."""

@@ -21,6 +21,10 @@ class Face:
     task: LifetimeTask
     split: str
 
+    def shortens(self) -> bool:
+        """Whether an action that is too long is shortened in its own direction, not refused or cut number by number."""
+        return self.task.clips
+
     def _deal(self, rows: Rows, seeds: list[int | None] | None, lifetimes: NDArray | None) -> None:
         """Give each slot in `rows` the generator of its seed or of its numbered lifetime; otherwise it goes on."""
         luck = self.task.luck
