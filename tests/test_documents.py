@@ -1,0 +1,61 @@
+"""What the documents show is run: a stranger types it first."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import lsnn_rl.cli as cli
+from lsnn_rl.agents import evaluate as evaluation
+from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def commands(path: Path) -> list[str]:
+    """Every `lsnn-rl ...` in code spans and shell blocks, its comment cut off."""
+    text = path.read_text(encoding="utf-8")
+    lines = re.findall(r"`(lsnn-rl [^`]+)`", text)
+    lines += [line for block in blocks(path, "bash") for line in block.splitlines() if line.startswith("lsnn-rl ")]
+    return [line.partition("#")[0].strip() for line in lines]
+
+
+def test_the_code_of_the_readme_runs_as_it_stands(monkeypatch, tmp_path):
+    (code,) = blocks(ROOT / "README.md", "python")
+    learn, evaluate, learned = RecurrentPPO.learn, evaluation.evaluate, []
+
+    def learn_a_little(model, total, **options):
+        learned.append(total)
+        return learn(model, 64 * 4, **{**options, "progress_bar": False})
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(RecurrentPPO, "learn", learn_a_little)
+    monkeypatch.setattr(evaluation, "evaluate", lambda *a, **k: evaluate(*a, **{**k, "lifetimes": 2, "controls": ()}))
+    names: dict = {}
+    exec(code.replace('LSNNArena-v0", policy', 'LSNNArena-v0", n_steps=4, policy'), names)
+
+    assert learned == [10_000_000]
+    assert names["envs"].num_envs == 1024
+    assert names["card"]["lifetimes"] == 2
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_a_document_names_exists(path):
+    named = [shlex.split(line)[1] for line in commands(path)]
+
+    assert set(named) <= COMMANDS | {"--version"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_of_a_document_leads_somewhere(path):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    local = [link for link in links if not link.startswith(("http:", "https:"))]
+
+    assert [link for link in local if not (path.parent / link).exists()] == []
