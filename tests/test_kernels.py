@@ -1,4 +1,5 @@
-"""The fused kernel against the law, which is the referee: the same spikes, the same gradients, on any network and input."""
+"""The fused kernel against the law, which is the referee: the same spikes, the same gradients, on any network and
+input."""
 
 import multiprocessing
 import os
@@ -53,7 +54,7 @@ def results(network, x, state, starts, backend, asked=("readout", "counts", "spi
     loss = torch.zeros((), dtype=x.dtype)
     for name, value in values.items():
         weight = torch.randn(value.shape, generator=generator).to(x.dtype)
-        if value.requires_grad and (name in asked or name.startswith("last") and "state" in asked):
+        if value.requires_grad and (name in asked or (name.startswith("last") and "state" in asked)):
             loss = loss + (value * weight).sum()
     loss.backward()
     gradients = {f"towards {name}": leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
@@ -149,7 +150,7 @@ def test_stepping_one_by_one_equals_the_sequence_bit_for_bit(options, rows):
     whole, last = network.run(x, starts=starts, spikes=True)
     with torch.no_grad():
         state, outputs = network.initial_state(rows), []
-        for line, start in zip(x.detach(), starts):
+        for line, start in zip(x.detach(), starts, strict=False):
             output, state = network.run(line[None], state, start[None])
             outputs.append(output)
 

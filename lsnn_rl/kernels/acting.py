@@ -1,6 +1,7 @@
 """One step at a time without gradients, as an agent acts: all that can be prepared is, and one kernel call is made.
 
-The prepared weights of a network are kept until a parameter or buffer changes, which its version counter or its address tells.
+The prepared weights of a network are kept until a parameter or buffer changes, which its version counter or its
+address tells.
 The results are, bit for bit, those of a run over the sequence.
 """
 
@@ -34,7 +35,7 @@ class Plan:
 
     def current(self) -> bool:
         """Whether no weight and no constant has changed since it was made."""
-        for tensor, version, address in zip(self.watched, self.versions, self.addresses):
+        for tensor, version, address in zip(self.watched, self.versions, self.addresses, strict=False):
             if tensor._version != version or tensor.data_ptr() != address:
                 return False
         return True
@@ -89,7 +90,8 @@ def remember(network: Any, x: Tensor, state: State) -> None:
 def act(network: Any, x: Tensor, state: State | None, starts: Tensor | None, counts: bool) -> Any | None:
     """(readout [1, N, R] with bias, counts, new state) of one step, or None where the general way must be taken.
 
-    That is with gradients, on the first call, after a change of the weights, or with anything that must be looked at twice.
+    That is with gradients, on the first call, after a change of the weights, or with anything that must be looked at
+    twice.
     """
     plan = _plans.get(network)
     if plan is None or state is None or x.dim() != 3 or not plan.current():
@@ -109,7 +111,7 @@ def act(network: Any, x: Tensor, state: State | None, starts: Tensor | None, cou
     fresh = torch.empty((len(step.units) + counts, n, units), dtype=dtype)
     address, size = fresh.data_ptr(), n * units * x.element_size()
     rows = fresh.unbind(0)
-    for (name, _, after), row in zip(step.units, rows):
+    for (name, _, after), row in zip(step.units, rows, strict=False):
         new[name] = row
         frame[1 + after] = address
         address += size

@@ -7,7 +7,8 @@ the slopes of the surrogate were stored where they are not zero, so no current a
     g  = decay_mem g(t+1) + gz slope                                                       dL/dv
     gb = decay_adapt gb(t+1) - beta (gz slope v / threshold + z g(t+1))                    dL/db
 
-where g(t+1) is the gradient of the voltage one step later, kept for a whole chunk. After the chunk its inputs and spikes
+where g(t+1) is the gradient of the voltage one step later, kept for a whole chunk. After the chunk its inputs and
+spikes
 are sorted by sender, and each sender's row of the weight gradient is read and written once.
 With delays the kept g are those of the next D steps too, and the weight gradient follows each step.
 """
@@ -120,12 +121,15 @@ def membrane_gradient(frame, like, row, step, later, cut, b, gconstants):
 
 @njit(nogil=True, forceinline=True)
 def step_word(
-    frame, like, w, step, top, base, together, gz, gz_stride, later, now, kept, gb, gq, gcounts, traces, decay_q, marks, cuts,
+    frame, like, w, step, top, base, together, gz, gz_stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+    marks, cuts,
     has_q, adaptive, more, gconstants,
 ):  # fmt: skip
-    """16 units of some rows (from lane `base` of the block on) through one step: from gz, the products so far, to g and gb.
+    """16 units of some rows (from lane `base` of the block on) through one step: from gz, the products so far, to g
+    and gb.
 
-    later and now are g at t+1 and t; kept is g as currents see it, with delays. `more` is whatever is rarely there: gradients
+    later and now are g at t+1 and t; kept is g as currents see it, with delays. `more` is whatever is rarely there:
+    gradients
     of spikes and of the last state, delays, trained constants. The flags are constants where this is inlined.
     """
     f = like.dtype.type
@@ -195,12 +199,14 @@ def step_word(
 
 @njit(nogil=True)
 def step_block(
-    frame, like, step, top, together, lanes, gz, gzt, later, now, kept, kept_t, gb, gq, gcounts, traces, decay_q, marks, cuts,
+    frame, like, step, top, together, lanes, gz, gzt, later, now, kept, kept_t, gb, gq, gcounts, traces, decay_q,
+    marks, cuts,
     has_q, more, gconstants, tile,
 ):  # fmt: skip
     """All units of a block of rows through one step, a tile of 16 units and 16 (or 8) rows at a time.
 
-    Unless the products came by rows (gz), a tile is transposed on its way in (from gzt), and its g on the way out (to kept_t).
+    Unless the products came by rows (gz), a tile is transposed on its way in (from gzt), and its g on the way out (to
+    kept_t).
     """
     words, adaptive, dense = get(frame, slot.WORDS), get(frame, slot.ADAPTIVE), get(frame, slot.DENSE) != 0
     padded, side = 16 * words, min(lanes, 16)
@@ -218,17 +224,20 @@ def step_block(
                     transpose(shifted(gzt, (16 * w + 8) * lanes), lanes, shifted(tile, 8), 16, TILE_8)
             if more:
                 step_word(
-                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces,
+                    decay_q,
                     marks, cuts, has_q, w >= adaptive, True, gconstants,
                 )  # fmt: skip
             elif w < adaptive:
                 step_word(
-                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces,
+                    decay_q,
                     marks, cuts, has_q, False, False, gconstants,
                 )  # fmt: skip
             else:
                 step_word(
-                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces, decay_q,
+                    frame, like, w, step, top, base, end, source, stride, later, now, kept, gb, gq, gcounts, traces,
+                    decay_q,
                     marks, cuts, has_q, True, False, gconstants,
                 )  # fmt: skip
             if not dense:
@@ -241,7 +250,8 @@ def step_block(
 
 @njit(nogil=True)
 def sort_events(frame, like, top, together, lanes, begin, count, counts, index, value):
-    """The input events of a chunk by input: index is the row of the kept g; counts[k] .. counts[k + 1] are those of k."""
+    """The input events of a chunk by input: index is the row of the kept g; counts[k] .. counts[k + 1] are those of
+    k."""
     rows, inputs, substeps = get(frame, slot.ROWS), get(frame, slot.INPUTS), get(frame, slot.SUBSTEPS)
     event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
     marks = pointer(frame, slot.EVENT_MARKS, np.int64)
@@ -269,7 +279,8 @@ def sort_events(frame, like, top, together, lanes, begin, count, counts, index, 
 
 @njit(nogil=True)
 def sort_spikes(frame, like, top, together, lanes, begin, count, counts, index, own, unsorted, cuts, zero_row):
-    """The spikes of a chunk by unit: index is the row of g one step later (of zeros before a reset), own that of now."""
+    """The spikes of a chunk by unit: index is the row of g one step later (of zeros before a reset), own that of
+    now."""
     rows, units, words = get(frame, slot.ROWS), get(frame, slot.UNITS), get(frame, slot.WORDS)
     spike_bits = pointer(frame, slot.SPIKE_BITS, np.uint16)
     for k in range(units + 2):
@@ -335,7 +346,7 @@ def delayed_gradient(frame, like, gweights, index, value, first, last, weighted,
 def end_row(frame, like, row, gz, g, gb, gconstants):
     """Gradients of the initial v, b and z of a row from those of its first step."""
     zero = fill(like.dtype.type(0))
-    units, words, adaptive = get(frame, slot.UNITS), get(frame, slot.WORDS), get(frame, slot.ADAPTIVE)
+    units, words = get(frame, slot.UNITS), get(frame, slot.WORDS)
     constants, trace = pointer(frame, slot.CONSTANTS, like), get(frame, slot.TRACE) != 0
     v0, z0, b0 = pointer(frame, slot.V0, like), pointer(frame, slot.Z0, like), pointer(frame, slot.B0, like)
     trained, voltages = get(frame, slot.GCONSTANTS) != 0, pointer(frame, slot.VOLTAGES, like)

@@ -13,10 +13,7 @@ def take(count: int, dtype: type) -> np.ndarray:
     size = count * np.dtype(dtype).itemsize
     room = size + 64  # for the alignment
     fitting = [index for index, base in enumerate(_free) if room <= base.size <= 2 * room + 4096]
-    if fitting:
-        base = _free.pop(min(fitting, key=lambda index: _free[index].size))
-    else:
-        base = np.empty(room, np.uint8)
+    base = _free.pop(min(fitting, key=lambda index: _free[index].size)) if fitting else np.empty(room, np.uint8)
     begin = -base.ctypes.data % 64
     array = base[begin : begin + size].view(dtype)
     weakref.finalize(array, _give_back, base).atexit = False

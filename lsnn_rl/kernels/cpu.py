@@ -99,10 +99,10 @@ def run(
         weights = network.weights()
         if any(tensor.requires_grad for tensor in (x, *weights, *constants, *values)):
             results = _Fused.apply(call, x, *weights, *constants, *values)
-            return Output(*results[:3]), dict(zip(names, results[3:]))
+            return Output(*results[:3]), dict(zip(names, results[3:], strict=False))
     acting.remember(network, x, state)
     results, _ = _forward(call, x, acting.plan_of(network).prepared, values, None)
-    return Output(*results[:3]), dict(zip(names, results[3:]))
+    return Output(*results[:3]), dict(zip(names, results[3:], strict=False))
 
 
 def check(network: Any, x: Tensor, state: Mapping[str, Tensor], starts: Tensor | None) -> None:
@@ -150,11 +150,12 @@ def _address(value: Tensor | np.ndarray | None) -> int:
 def _forward(
     call: Call, x: Tensor, prepared: Prepared, values: Sequence[Tensor], keep: dict[str, Any] | None
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Outputs; and with `keep` (a dict that says whether constants are trained) what the backward pass needs, filled in."""
+    """Outputs; and with `keep` (a dict that says whether constants are trained) what the backward pass needs, filled
+    in."""
     steps, n, _ = x.shape
     units, starts = prepared.units, call.starts
     x = x.detach().contiguous()
-    old = {name: value.detach().contiguous() for name, value in zip(call.names, values)}
+    old = {name: value.detach().contiguous() for name, value in zip(call.names, values, strict=False)}
     new = {name: torch.empty_like(value) for name, value in old.items()}
     readout = x.new_empty(steps, n, prepared.readouts)
     total = x.new_empty(n, units) if call.counts else None
@@ -162,7 +163,7 @@ def _forward(
     entries = dict(prepared.slots)
     entries |= {"STEPS": steps, "ROWS": n, "X": _address(x), "STARTS": _address(starts), "Y": _address(readout)}
     entries |= {"COUNTS": _address(total), "SPIKES": _address(emitted)}
-    for name, place in zip(STATE, ("V", "B", "Z", "R", "Y", "RING")):
+    for name, place in zip(STATE, ("V", "B", "Z", "R", "Y", "RING"), strict=False):
         if name in old:
             entries |= {f"{place}0": _address(old[name]), f"{place}1": _address(new[name])}
     at_rest = torch.zeros_like(old["refractory"])
@@ -213,7 +214,7 @@ class _Fused(torch.autograd.Function):
         known = tuple(constants_of(call.network))
         weights, constants, values = tensors[:3], tensors[3 : 3 + len(known)], tensors[3 + len(known) :]
         keep: dict[str, Any] = {"trained": any(ctx.needs_input_grad[5 : 5 + len(known)])}
-        prepared = prepare(call.network, weights, dict(zip(known, constants)), keep["trained"])
+        prepared = prepare(call.network, weights, dict(zip(known, constants, strict=False)), keep["trained"])
         if prepared.delays > 1:
             list_fans(prepared)
         results, kept = _forward(call, x, prepared, values, keep)
@@ -234,8 +235,8 @@ class _Fused(torch.autograd.Function):
         steps, n, inputs = ctx.shape
         units, readouts, dtype = prepared.units, prepared.readouts, prepared.dtype
         words, out_words, lanes, tasks = words_of(units), words_of(readouts), keep["lanes"], len(keep["ranges"])
-        old = dict(zip(ctx.old, saved[ctx.room :]))
-        given = dict(zip(names, (None if g is None else g.contiguous() for g in gstate)))
+        old = dict(zip(ctx.old, saved[ctx.room :], strict=False))
+        given = dict(zip(names, (None if g is None else g.contiguous() for g in gstate), strict=False))
         gy, gcounts, gspikes = (None if g is None else g.contiguous() for g in (gy, gcounts, gspikes))
         made = {name: torch.zeros_like(value) for name, value in old.items()}
 
@@ -243,7 +244,7 @@ class _Fused(torch.autograd.Function):
         if given.get("b") is not None:
             entries["ADAPTIVE"] = 0  # the traces of regular cells matter to someone
         entries |= {"GY": _address(gy), "GCOUNTS": _address(gcounts), "GSPIKES": _address(gspikes)}
-        for name, slot in zip(STATE, ("GV", "GB", "GZ", "", "GY", "GRING")):
+        for name, slot in zip(STATE, ("GV", "GB", "GZ", "", "GY", "GRING"), strict=False):
             if slot and name in old:
                 entries |= {f"{slot}1": _address(given[name]), f"{slot}0": _address(made[name])}
         blank = torch.zeros(n, max(readouts, units), dtype=dtype)

@@ -3,7 +3,8 @@
 Eight rows at a time, so that their state stays in the first-level cache. In each step a row adds up the weight rows of
 its non-zero inputs and of its last spikes, then all units are updated 16 at a time and the new spikes are listed.
 Per word of 16 units the constants are [thr, 1 / thr, decay_mem, decay_adapt, 1 - decay_adapt, beta, 1 - decay_mem],
-the state is [p, b, release]: p = decay_mem v - threshold z and b one step ahead, so that a step begins with one addition,
+the state is [p, b, release]: p = decay_mem v - threshold z and b one step ahead,
+so that a step begins with one addition,
 and the step from which the unit may spike again.
 """
 
@@ -79,8 +80,7 @@ def add_rows(frame, like, target, start, index, value, first, last, ones, count)
 @njit(nogil=True)
 def begin_row(frame, like, row, state, last_spikes):
     """Lay out a row's first state by words; returns how many spikes were listed."""
-    f = like.dtype.type
-    zero, one = fill(f(0)), fill(f(1))
+    zero = fill(like.dtype.type(0))
     units = get(frame, slot.UNITS)
     trace = get(frame, slot.TRACE) != 0
     constants = pointer(frame, slot.CONSTANTS, like)
@@ -125,7 +125,8 @@ def update_word(
 ):  # fmt: skip
     """16 units of all rows through one step: new state, new spikes appended to the lists, slopes kept for backward.
 
-    `more` is whatever is rarely wanted: delays, spikes as numbers, voltages, the last state. The flags are constants where
+    `more` is whatever is rarely wanted: delays, spikes as numbers, voltages, the last state. The flags are constants
+    where
     this is inlined.
     """
     f = like.dtype.type
@@ -426,7 +427,8 @@ def forward_rows(frame, like, first, last):
 
 
 def entry(version):
-    """The compiled entry. numba's disk cache sees edits of this file only, so `version`, from all sources, is in its key."""
+    """The compiled entry. numba's disk cache sees edits of this file only, so `version`, from all sources, is in its
+    key."""
 
     @njit(nogil=True, cache=True)
     def forward(frame, like, first, last):

@@ -1,6 +1,7 @@
 """What a kernel is told: one array of int64, holding sizes and addresses in named slots.
 
-A call with one small array costs a fraction of a microsecond, where thirty arrays would cost ten. Slot 0 of the array itself
+A call with one small array costs a fraction of a microsecond, where thirty arrays would cost ten. Slot 0 of the array
+itself
 is the version of the kernels, so what they see begins at slot 1 of it.
 """
 
@@ -63,7 +64,8 @@ EVENT_MARKS = 44
 TRACES = 45
 VOLTAGES = 46
 
-# lists of synapses: of each sender, with delay * padded units + receiver (forward); of each sender sorted by length (backward)
+# lists of synapses: of each sender, with delay * padded units + receiver (forward); of each sender sorted by length
+# (backward)
 FAN_STARTS = 47
 FAN_TARGETS = 48
 FAN_WEIGHTS = 49

@@ -55,7 +55,8 @@ def list_synapses(frame, like):
 def list_fans(frame, like):
     """For each input and unit the synapses as delay * padded + receiver, with receivers and weights.
 
-    Under a fixed mask those are the synapses it leaves (the others have delay -1), otherwise the weights that are not zero.
+    Under a fixed mask those are the synapses it leaves (the others have delay -1), otherwise the weights that are not
+    zero.
     """
     senders, units = get(frame, slot.INPUTS) + get(frame, slot.UNITS), get(frame, slot.UNITS)
     padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0

@@ -88,7 +88,8 @@ def prepare(
     first = 0 if all_adapt and trace else (int(nonzero[0]) // 16 if len(nonzero) else words)
     kappa = torch.zeros(readouts, dtype=dtype) if network.kappa is None else network.kappa.to(dtype)
     result = Prepared(
-        inputs=network.inputs, units=units, readouts=readouts, substeps=network.substeps, delays=network.delays, dtype=dtype,
+        inputs=network.inputs, units=units, readouts=readouts, substeps=network.substeps, delays=network.delays,
+        dtype=dtype,
         refractory=network.cell.refractory, dampening=float(network.cell.surrogate.dampening), trace=trace,
         leaky=network.kappa is not None, adaptive=first, charge=1 - decay_mem, out_charge=(1 - kappa)[:, None],
         decay_mem=decay_mem,

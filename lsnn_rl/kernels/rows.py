@@ -181,7 +181,8 @@ _ONE, _TWO, _THREE, _TILE_8, _TILE_16, _TILE_32 = ((1,) * count for count in (1,
 
 @njit(nogil=True)
 def sparse_product(lanes, target, source, order, starts, index, weights, rows):
-    """target[order[r], :] = sum over the list of r of weight * source[index, :], for 8, 16 or 32 rows of the batch (`lanes`).
+    """target[order[r], :] = sum over the list of r of weight * source[index, :], for 8, 16 or 32 rows of the batch
+    (`lanes`).
 
     Lists are padded with zero weights to multiples of 4; indices are already times `lanes`.
     """

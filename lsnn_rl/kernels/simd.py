@@ -1,7 +1,8 @@
 """Short vectors for numba: 16 numbers at a time in the processor's own registers, by LLVM vector types.
 
 LLVM splits a vector of 16 into what the machine has (one AVX-512 register, two of AVX2, four of NEON), so one source
-serves all. Memory is addressed by raw pointers with offsets counted in elements and is not checked: callers validate first.
+serves all. Memory is addressed by raw pointers with offsets counted in elements and is not checked: callers validate
+first.
 
 Numbers that leave a vector through a bit mask (`pack_values`, `pack_indices`) are written without a branch where the
 processor can compress a register (AVX-512), and plainly elsewhere or with LSNN_RL_PLAIN=1; `PACKED` says which.

@@ -1,5 +1,6 @@
 """One task per core on a thread pool; the kernels release the GIL and never wait for each other."""
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ def split(rows: int, block: int, work: int) -> list[tuple[int, int]]:
     blocks = -(-rows // block)
     tasks = min(torch.get_num_threads(), blocks) if work > 200_000 else 1
     cuts = [min(rows, block * (blocks * task // tasks)) for task in range(tasks + 1)]
-    return list(zip(cuts[:-1], cuts[1:]))
+    return list(itertools.pairwise(cuts))
 
 
 def lanes_for(rows: int, delayed: bool) -> int:
