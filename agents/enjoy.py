@@ -125,8 +125,7 @@ class Window:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         import pygame
 
-        self.pygame, self.title, self.fps = pygame, title, fps
-        pygame.init()
+        self.pygame, self.title, self.fps = pygame, title, fps  # set_mode starts the display; sound stays off
         self.clock = pygame.time.Clock()
         self.screen: Any = None
 
