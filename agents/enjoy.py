@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def play(env_id: str, env_kwargs: Mapping[str, Any] | None = None, split: str = 
         env.close()
 
 
+@contextmanager
+def _or_film(pygame: Any) -> Iterator[None]:
+    """What needs a screen; where there is none, the way without."""
+    try:
+        yield
+    except pygame.error as problem:
+        raise BadValue(
+            f"A window was asked for, and this machine opens none ({problem}). "
+            "Film the agent instead: lsnn-rl enjoy AGENT --record life.mp4"
+        ) from problem
+
+
 class Window:
     """A pygame window of pictures, which also reads the keyboard and the mouse."""
 
@@ -125,7 +138,9 @@ class Window:
         os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
         import pygame
 
-        self.pygame, self.title, self.fps = pygame, title, fps  # set_mode starts the display; sound stays off
+        self.pygame, self.title, self.fps = pygame, title, fps
+        with _or_film(pygame):
+            pygame.display.init()  # not pygame.init(): sound would be asked for, and complain where there is none
         self.clock = pygame.time.Clock()
         self.screen: Any = None
 
@@ -143,13 +158,8 @@ class Window:
         return True
 
     def _open(self, size: tuple[int, int]) -> Any:
-        try:
+        with _or_film(self.pygame):
             screen = self.pygame.display.set_mode(size)
-        except self.pygame.error as problem:
-            raise BadValue(
-                f"This machine opens no window of {size[0]} x {size[1]} ({problem}). "
-                "Film the agent instead: lsnn-rl enjoy AGENT --record life.mp4"
-            ) from problem
         self.pygame.display.set_caption(self.title)
         return screen
 
