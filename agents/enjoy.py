@@ -100,6 +100,7 @@ def watch(
 def play(env_id: str, env_kwargs: Mapping[str, Any] | None = None, split: str = "test", fps: int = 60) -> list[int]:
     """Hand the controls to a person; returns the goals of every lifetime, the last one perhaps lived in part."""
     env = gym.make_vec(env_id, num_envs=1, split=split, render_mode="rgb_array", **(env_kwargs or {}))
+    env.unwrapped.task.secret = True  # type: ignore[attr-defined]  # a person knows no more than an agent would
     window, goals, lifetime = Window(f"{env_id}: you", fps), [], 0
     try:
         while True:

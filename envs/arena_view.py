@@ -63,8 +63,9 @@ def _floor(canvas: Canvas, arena: Arena, slot: int) -> None:
 
     goal, radius = _page(arena, *arena.goal[slot]), arena.goal_radius / arena.radius * _RADIUS
     hit = bool(arena.success[slot])
-    canvas.disc(goal, radius, mix(FLOOR, GOAL, 0.42 if hit else 0.10))
-    canvas.ring(goal, radius, GOAL, 1.75, dashes=30)
+    if hit or not arena.secret:
+        canvas.disc(goal, radius, mix(FLOOR, GOAL, 0.42 if hit else 0.10))
+        canvas.ring(goal, radius, GOAL, 1.75, dashes=30)
     if hit:
         canvas.ring(goal, radius + 7, mix(FLOOR, GOAL, 0.45), 2.0)
     canvas.ring(_CENTER, _RADIUS, EDGE, 2.0)
@@ -72,7 +73,8 @@ def _floor(canvas: Canvas, arena: Arena, slot: int) -> None:
     canvas.text("Arena", 36, 34, 19, INK, bold=True)
     canvas.text("find the goal, remember it, go straight back", 36, 57, 12, MUTED)
     canvas.ring((43, 612), 7, GOAL, 1.5, dashes=9)
-    canvas.text("goal, hidden from the agent", 58, 612, 12, MUTED)
+    whose = "goal, shown when you meet it" if arena.secret else "goal, hidden from the agent"
+    canvas.text(whose, 58, 612, 12, MUTED)
     for k in range(3):
         canvas.disc((350 + 10 * k, 612), 3.2, _hue(k))
     canvas.text("goal reached, one colour per trial", 382, 612, 12, MUTED)

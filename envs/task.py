@@ -43,6 +43,7 @@ class LifetimeTask:
     memory: ClassVar[tuple[str, ...]] = ("age", "trial", "trial_start", "success")
     ood: ClassVar[dict[str, Any]] = {}  # settings that differ in split "test-ood"; spaces must stay the same
     clips: ClassVar[bool] = False  # finite actions outside a Box are dealt with by a rule of the world
+    secret: bool = False  # pictures show the hidden task only when it is met: for a person who plays
     views: ClassVar[frozenset[str]] = frozenset()  # settings that change what is seen, not how many goals can be had
 
     observation_space: spaces.Space

@@ -84,6 +84,20 @@ def test_agent_and_goal_are_drawn_where_they_are():
     assert near(image, *_page(env.task, 0.0, -0.55), GOAL, reach=6)
 
 
+def test_a_secret_goal_is_drawn_only_in_the_step_that_meets_it():
+    env = arena()
+    env.task.secret = True
+    rim = _page(env.task, 0.0, -0.55)
+
+    before = env.render()
+    env.task.place[:] = (0.2, -0.85)
+    env.step(np.zeros(2, np.float32))
+    met = env.render()
+
+    assert not near(before, *rim, GOAL, reach=6)
+    assert near(met, *rim, GOAL, reach=6)
+
+
 def test_the_trail_has_the_colour_of_its_trial_and_no_line_joins_a_teleport():
     env = arena()
     env.task.place[:], env.task.goal[:] = (-0.5, 0.2), (0.1, 0.2)
