@@ -11,7 +11,8 @@ Tables and figures are drawn from cards only. Keys (numbers with an interval are
     references                 random, amnesic, best_known, oracle, in units of the score; null for a world without
     normalized                 (score - amnesic) / (best_known - amnesic)
     measures                   found, first_find, after_discovery_ratio, memory_gain, spikes_per_goal
-    curve                      goals per 100 steps over the lifetime: {bin_steps, mean: [...], low: [...], high: [...]}
+    curve                      the score over the lifetime: {of: "goals per 100 steps" | "reward per step", bin_steps,
+                               mean: [...], low: [...], high: [...]}
     trials                     restricted mean length of the 1st, 2nd, ... trial
     controls                   by name, each {mean, ci95, normalized, curve}: the same lifetimes, the agent hampered
     claims                     {uses_memory: true | false | null}
@@ -78,7 +79,7 @@ def uses_memory(card: Mapping[str, Any]) -> bool | None:
     """Whether the claim rule holds; None where the card cannot tell.
 
     "Uses memory" needs both: a normalised score above zero with its whole interval, and the same agent with its state
-    wiped after each reward back at a normalised score of at most 0.1. The first alone could be a lucky search strategy,
+    wiped after each trial back at a normalised score of at most 0.1. The first alone could be a lucky search strategy,
     the second alone an agent that does nothing well.
 
     >>> uses_memory({"normalized": {"mean": 0.6, "ci95": [0.5, 0.7]},

@@ -9,20 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from lsnn_rl.envs.registration import WORLDS
-from lsnn_rl.envs.task import make_task
+from lsnn_rl.envs.task import LifetimeTask, make_task
 from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.registry import Registry
 
-_ARENA = Registry("classical agent of the arena")
-_ARENA.add("oracle", "lsnn_rl.agents.classical:Oracle")
-_ARENA.add("sweep_remember", "lsnn_rl.agents.searchers:SweepRemember")
-_ARENA.add("sweep_amnesic", "lsnn_rl.agents.searchers:SweepAmnesic")
-_ARENA.add("random_walk", "lsnn_rl.agents.searchers:RandomWalk")
-
-CLASSICAL: dict[str, Registry] = {"lsnn_rl.envs.arena:Arena": _ARENA}
+# The agents that can play a world, by the "module:class" of its rules; each is made with the rules.
+CLASSICAL: dict[str, dict[str, str]] = {
+    "lsnn_rl.envs.arena:Arena": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "sweep_remember": "lsnn_rl.agents.searchers:SweepRemember",
+        "sweep_amnesic": "lsnn_rl.agents.searchers:SweepAmnesic",
+        "random_walk": "lsnn_rl.agents.searchers:RandomWalk",
+    },
+}
 
 # Which agent gives which row of the reference table.
 REFERENCE_AGENTS: dict[str, dict[str, str]] = {
@@ -63,7 +66,30 @@ def classical(name: str, env_id: str, **env_kwargs: Any) -> Any:
 def _table(env_id: str) -> Registry:
     if env_id not in WORLDS:
         raise unknown_name("world", env_id, WORLDS)
-    return CLASSICAL[WORLDS[env_id][0]]
+    table = Registry(f"classical agent of {env_id}")
+    for name, target in CLASSICAL[WORLDS[env_id][0]].items():
+        table.add(name, target)
+    return table
+
+
+class Random:
+    """Draws every action uniformly from the action space, and learns nothing. Plays any world."""
+
+    def __init__(self, rules: LifetimeTask, seed: int = 0) -> None:
+        self._space = rules.action_space
+        self._luck = np.random.default_rng(seed)
+
+    def initial_state(self, n: int) -> dict[str, NDArray]:
+        return {}
+
+    def act(
+        self, obs: NDArray, state: dict[str, NDArray], starts: NDArray[np.bool_], deterministic: bool = True
+    ) -> tuple[NDArray, dict[str, NDArray]]:
+        space = self._space
+        if isinstance(space, spaces.Discrete):
+            return space.start + self._luck.integers(int(space.n), size=len(obs)), state
+        low, high = np.asarray(space.low), np.asarray(space.high)  # type: ignore[attr-defined]
+        return self._luck.uniform(low, high, (len(obs), *low.shape)).astype(np.float32), state
 
 
 class Oracle:

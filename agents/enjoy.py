@@ -8,16 +8,16 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from lsnn_rl.agents.adapters import as_agent
 from lsnn_rl.agents.contract import let_watch
+from lsnn_rl.envs.task import Hand, LifetimeTask
 from lsnn_rl.errors import BadValue
 
 Image = NDArray[np.uint8]
 FILMS = (".gif", ".mp4")
-HELP = "Arrow keys or WASD to move, or hold the mouse button to go where it points. Escape ends."
+HELP = "Arrow keys or WASD to move, digits to choose, the mouse to point. Escape ends."
 
 
 def pictures(
@@ -97,22 +97,25 @@ def watch(
         window.close()
 
 
-def play(env_id: str, env_kwargs: Mapping[str, Any] | None = None, split: str = "test", fps: int = 60) -> list[int]:
-    """Hand the controls to a person; returns the goals of every lifetime, the last one perhaps lived in part."""
+def play(env_id: str, env_kwargs: Mapping[str, Any] | None = None, split: str = "test", fps: int = 60) -> list[float]:
+    """Hand the controls to a person; returns the score of every lifetime, the last one perhaps lived in part."""
     env = gym.make_vec(env_id, num_envs=1, split=split, render_mode="rgb_array", **(env_kwargs or {}))
-    env.unwrapped.task.secret = True  # type: ignore[attr-defined]  # a person knows no more than an agent would
-    window, goals, lifetime = Window(f"{env_id}: you", fps), [], 0
+    task: LifetimeTask = env.unwrapped.task  # type: ignore[attr-defined]
+    task.secret = True  # a person knows no more than an agent would
+    window, scores, lifetime = Window(f"{env_id}: you", fps), [], 0
     try:
         while True:
             env.reset(options={"lifetimes": np.array([lifetime])})
-            goals.append(0)
+            scores.append(0.0)
             over = False
             while not over:
                 if not window.show(_picture(env)):
-                    return goals
-                action = window.wish(env.unwrapped)
-                _, _, terminated, truncated, info = env.step(np.asarray(action)[None])
-                goals[-1] += int(np.asarray(info.get("success", [0]))[0])
+                    return scores
+                action = task.hand(0, window.hand())
+                if action is None:  # this world waits for its player
+                    continue
+                _, reward, terminated, truncated, info = env.step(np.asarray(action)[None])
+                scores[-1] += float(info["success"][0] if task.score == "goals" else reward[0])
                 over = bool(terminated[0] or truncated[0])
             lifetime += 1
     finally:
@@ -144,6 +147,9 @@ class Window:
             pygame.display.init()  # not pygame.init(): sound would be asked for, and complain where there is none
         self.clock = pygame.time.Clock()
         self.screen: Any = None
+        self._keys: set[int] = set()  # every key that was ever pressed
+        self._tapped: set[str] = set()
+        self._clicked = False
 
     def show(self, image: Image) -> bool:
         """Show one picture for one frame; False once the person has closed the window or pressed Escape."""
@@ -153,9 +159,14 @@ class Window:
         self.screen.blit(pygame.surfarray.make_surface(image.swapaxes(0, 1)), (0, 0))
         pygame.display.flip()
         self.clock.tick(self.fps)
+        self._tapped, self._clicked = set(), False
         for event in pygame.event.get():
             if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
                 return False
+            if event.type == pygame.KEYDOWN:
+                self._tapped.add(pygame.key.name(event.key))
+                self._keys.add(event.key)
+            self._clicked |= event.type == pygame.MOUSEBUTTONDOWN and event.button == 1
         return True
 
     def _open(self, size: tuple[int, int]) -> Any:
@@ -164,22 +175,13 @@ class Window:
         self.pygame.display.set_caption(self.title)
         return screen
 
-    def wish(self, env: Any) -> Any:
-        """The action that keys and mouse ask for: a direction for Box actions of size two, a digit for choices."""
-        pygame, space = self.pygame, env.single_action_space
-        keys = pygame.key.get_pressed()
-        if isinstance(space, spaces.Discrete):
-            digits = [n for n in range(min(int(space.n), 10)) if keys[pygame.K_0 + n]]
-            return int(space.start) + (digits[0] if digits else 0)
-        if not (isinstance(space, spaces.Box) and space.shape == (2,)):
-            raise BadValue(
-                f"Keys and mouse cannot make an action of {space}. Watch an agent instead: leave --play out."
-            )
-        if pygame.mouse.get_pressed()[0] and hasattr(env.task, "toward"):
-            return env.task.toward(0, pygame.mouse.get_pos())
-        right = keys[pygame.K_RIGHT] + keys[pygame.K_d] - keys[pygame.K_LEFT] - keys[pygame.K_a]
-        up = keys[pygame.K_UP] + keys[pygame.K_w] - keys[pygame.K_DOWN] - keys[pygame.K_s]
-        return _unit(np.array([right, up], np.float32))
+    def hand(self) -> Hand:
+        """What the person did since the last picture, on the page that worlds draw on."""
+        pygame = self.pygame
+        down = pygame.key.get_pressed()
+        held = {name for code in self._keys if down[code] for name in [pygame.key.name(code)]}
+        point = pygame.mouse.get_pos()
+        return Hand(frozenset(held), frozenset(self._tapped), point, bool(pygame.mouse.get_pressed()[0]), self._clicked)
 
     def close(self) -> None:
         self.pygame.quit()
@@ -195,10 +197,6 @@ def _lifetime_steps(env_id: str, env_kwargs: Mapping[str, Any] | None) -> int:
     steps = getattr(getattr(env.unwrapped, "task", None), "steps", None)
     env.close()
     return int(steps or 1000)
-
-
-def _unit(direction: NDArray[np.float32]) -> NDArray[np.float32]:
-    return direction / max(1.0, float(np.hypot(*direction)))
 
 
 def _scaled(image: Image, width: int | None) -> Image:

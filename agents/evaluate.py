@@ -2,7 +2,7 @@
 
 Every agent lives the same numbered lifetimes of a split, so scores can be compared in pairs and do not depend on how
 many run side by side. A control lives them again with the agent hampered: with its state wiped one step after each
-reward was seen, an agent whose score rested on memory falls back to what it can do without.
+trial ended, an agent whose score rested on memory falls back to what it can do without.
 """
 
 import sys
@@ -26,9 +26,9 @@ from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.envs.splits import split_hash
 from lsnn_rl.errors import BadValue, unknown_name
 
-BIN_STEPS = 100
+BINS = 20  # stretches of the lifetime in a card's curve
 CONTROLS: dict[str, dict[str, Any]] = {
-    "state_reset": {"wipe_after_reward": True},
+    "state_reset": {"wipe_after_trial": True},
     "sampled": {"deterministic": False},
 }
 
@@ -54,7 +54,7 @@ def evaluate(
         env_id: a world of this package, for example "LSNNArena-v0".
         split: "test", "train" or "test-ood".
         deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
-        controls: any of "state_reset" (the state is wiped one step after each reward was seen) and "sampled" (actions
+        controls: any of "state_reset" (the state is wiped one step after each trial ended) and "sampled" (actions
             drawn from the agent's distribution); each lives all lifetimes once more.
         env_kwargs: settings of the world, for example {"teleport": "same_step"}.
         slots: how many lifetimes run side by side: a matter of speed (and of the luck of drawn actions).
@@ -72,7 +72,7 @@ def evaluate(
     numbers = np.arange(lifetimes)
     env = _make(env_id, min(slots, lifetimes), split, kwargs)
     try:
-        score_of = "goals" if "success" in env.reset()[1] else "return"
+        score_of = score_of_world(env)
         actor = as_agent(agent, env_id, {**kwargs, "split": split})
         report = _Progress(on_progress, lifetimes * (1 + len(controls)))
         main = live(actor, env, numbers, deterministic=deterministic, seed=seed, on_batch=report.add)
@@ -122,14 +122,14 @@ def results(
         "score": {"of": score_of, **score.as_dict()},
         "references": references,
         "normalized": normalized,
-        "measures": measures.summary(main, references["oracle"] if references else None),
-        "curve": _curve(main),
+        "measures": measures.summary(main, references["oracle"] if references and score_of == "goals" else None),
+        "curve": _curve(main, score_of),
         "trials": measures.by_trial(main),
         "controls": {},
     }
     for control, lives in hampered.items():
         score, normalized = _score(lives, score_of, references)
-        found["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives)}
+        found["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives, score_of)}
     found["claims"] = {"uses_memory": uses_memory(found)}
     found["per_lifetime"] = {
         "goals": main.goals.tolist(),
@@ -145,7 +145,7 @@ def live(
     numbers: NDArray[np.int64],
     *,
     deterministic: bool = True,
-    wipe_after_reward: bool = False,
+    wipe_after_trial: bool = False,
     seed: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> Lifetimes:
@@ -153,8 +153,8 @@ def live(
 
     Args:
         env: a vector environment whose `reset` takes `options={"lifetimes": numbers}`.
-        wipe_after_reward: begin the agent's state afresh one step after it saw a success: it has met the reward, and
-            nothing of it remains.
+        wipe_after_trial: begin the agent's state afresh one step after it saw the end of a trial: it has met the
+            reward, and nothing of it remains.
         on_batch: called with the number of lifetimes just finished.
     """
     slots = env.num_envs
@@ -163,7 +163,7 @@ def live(
         batch = numbers[begin : begin + slots]
         filled = np.resize(batch, slots)  # surplus slots repeat lifetimes, and are dropped below
         with _luck(seed + begin):
-            part = _live_once(agent, env, filled, deterministic, wipe_after_reward)
+            part = _live_once(agent, env, filled, deterministic, wipe_after_trial)
         parts.append(_rows(part, len(batch)))
         if on_batch is not None:
             on_batch(len(batch))
@@ -175,16 +175,18 @@ def _live_once(
     env: gym.vector.VectorEnv,
     numbers: NDArray[np.int64],
     deterministic: bool,
-    wipe_after_reward: bool,
+    wipe_after_trial: bool,
 ) -> Lifetimes:
     n = env.num_envs
-    observation, _ = env.reset(options={"lifetimes": numbers})
+    keep_rewards = score_of_world(env) == "return"
+    observation, info = env.reset(options={"lifetimes": numbers})
     let_watch(agent, env)
     count_spikes = spike_counter(agent)
     state = agent.initial_state(n)
-    starts, seen = np.ones(n, bool), np.zeros(n, bool)
+    starts = np.ones(n, bool)
     alive, steps, returns, spikes = np.ones(n, bool), np.zeros(n, np.int64), np.zeros(n), np.zeros(n)
-    hit_rows, hit_steps = [], []
+    hit_rows, hit_steps, rewards = [], [], []
+    trial = np.asarray(info.get("trial", 0))
     while alive.any():
         actions, state = agent.act(observation, state, starts, deterministic)
         if count_spikes is not None:
@@ -192,16 +194,27 @@ def _live_once(
         observation, reward, terminated, truncated, info = env.step(actions)
         steps += alive
         returns += alive * reward
+        if keep_rewards:
+            rewards.append((alive * reward).astype(np.float32))
         hit = alive & np.asarray(info.get("success", False), bool)
         rows = np.flatnonzero(hit)
         hit_rows.append(rows)
         hit_steps.append(steps[rows])
         alive &= ~(terminated | truncated)
-        # `seen` were rewarded one step ago and have just acted on an observation that says so.
-        starts, seen = (seen, hit) if wipe_after_reward else (np.zeros(n, bool), seen)
+        # Where a new trial was counted, the last one ended a step ago: the agent has acted on the observation of it.
+        before, trial = trial, np.asarray(info.get("trial", 0))
+        starts = np.broadcast_to(trial != before, n) if wipe_after_trial else np.zeros(n, bool)
     row, step = np.concatenate(hit_rows), np.concatenate(hit_steps)
     order = np.lexsort((step, row))
-    return Lifetimes(numbers, steps, returns, row[order], step[order], spikes if count_spikes else None)
+    return Lifetimes(
+        numbers,
+        steps,
+        returns,
+        row[order],
+        step[order],
+        spikes if count_spikes else None,
+        np.stack(rewards, axis=1) if keep_rewards else None,
+    )
 
 
 @contextmanager
@@ -225,12 +238,14 @@ def _rows(lives: Lifetimes, n: int) -> Lifetimes:
         lives.hit_row[kept],
         lives.hit_step[kept],
         None if lives.spikes is None else lives.spikes[:n],
+        None if lives.rewards is None else lives.rewards[:n],
     )
 
 
 def _join(parts: list[Lifetimes]) -> Lifetimes:
     offsets = np.cumsum([0, *(len(part.steps) for part in parts[:-1])])
     spikes = [part.spikes for part in parts if part.spikes is not None]
+    rewards = [part.rewards for part in parts if part.rewards is not None]
     return Lifetimes(
         np.concatenate([part.numbers for part in parts]),
         np.concatenate([part.steps for part in parts]),
@@ -238,7 +253,19 @@ def _join(parts: list[Lifetimes]) -> Lifetimes:
         np.concatenate([part.hit_row + offset for part, offset in zip(parts, offsets, strict=True)]),
         np.concatenate([part.hit_step for part in parts]),
         np.concatenate(spikes) if spikes else None,
+        _stack_unequal(rewards) if rewards else None,
     )
+
+
+def _stack_unequal(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Rows of different lengths under each other, zeros behind the shorter ones."""
+    longest = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1]))) for part in parts])
+
+
+def score_of_world(env: gym.vector.VectorEnv) -> str:
+    """What counts in a world: "goals" or "return"; elsewhere than in ours, what is earned."""
+    return getattr(getattr(env.unwrapped, "task", None), "score", "return")
 
 
 def _make(env_id: str, slots: int, split: str, kwargs: Mapping[str, Any]) -> gym.vector.VectorEnv:
@@ -254,13 +281,15 @@ def _score(lives: Lifetimes, of: str, references: Mapping[str, Any] | None) -> t
     return score, measures.normalized(score, references["amnesic"], references["best_known"]).as_dict()
 
 
-def _curve(lives: Lifetimes) -> dict[str, Any]:
-    """Goals per 100 steps in each stretch of the lifetime, with Student's intervals over lifetimes."""
-    intervals = [mean_interval(column) for column in measures.adaptation(lives, BIN_STEPS).T]
-    columns = zip(*intervals, strict=True)
-    names = ("mean", "low", "high")
-    return {"bin_steps": BIN_STEPS} | {
-        name: [round(x, 4) for x in column] for name, column in zip(names, columns, strict=True)
+def _curve(lives: Lifetimes, of: str) -> dict[str, Any]:
+    """The score in each stretch of the lifetime, with Student's intervals over lifetimes."""
+    bin_steps = max(1, round(int(lives.steps.max()) / BINS))
+    by_goals = of == "goals" or lives.rewards is None
+    stretches = measures.adaptation(lives, bin_steps) if by_goals else measures.reward_by_age(lives, bin_steps)
+    columns = zip(*(mean_interval(column) for column in stretches.T), strict=True)
+    named = zip(("mean", "low", "high"), columns, strict=True)
+    return {"of": "goals per 100 steps" if by_goals else "reward per step", "bin_steps": bin_steps} | {
+        name: [round(x, 4) for x in column] for name, column in named
     }
 
 

@@ -43,13 +43,14 @@ STYLE: Any = {
 
 @rc_context(STYLE)
 def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
-    """Goals per 100 steps over the lifetime: each agent, its controls, and the references as levels.
+    """The score in each stretch of the lifetime: each agent, its controls, and the references as levels.
 
     Shaded: 95 % interval of the mean over lifetimes. A reference is drawn at its mean rate over the whole lifetime.
     """
     first = _checked(cards)
     figure, axes = _canvas(6.4, 3.9)
     length = first["curve"]["bin_steps"] * len(first["curve"]["mean"])
+    of = first["curve"].get("of", "goals per 100 steps")
     labels: list[tuple[float, str, str]] = []
     for number, card in enumerate(cards):
         colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
@@ -61,14 +62,15 @@ def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
                 labels.append((_end(entry["curve"]), f"{card['agent']}, {CONTROLS[control]}", colour))
     for key, (name, dashes) in REFERENCES.items():
         if first["references"] is not None:
-            rate = 100.0 * first["references"][key] / length
+            rate = (100.0 if of.startswith("goals") else 1.0) * first["references"][key] / length
             axes.axhline(rate, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
             labels.append((rate, name, FAINT))
     axes.set_xlim(0, length)
-    axes.set_ylim(bottom=0)
+    if of.startswith("goals"):
+        axes.set_ylim(bottom=0)
     axes.margins(y=0.08)
     axes.set_xlabel("step of the lifetime")
-    axes.set_ylabel("goals per 100 steps")
+    axes.set_ylabel(of)
     axes.set_title(title or f"{first['env']}: {first['lifetimes']} {first['split']} lifetimes", loc="left")
     _name_lines(axes, labels)
     return figure

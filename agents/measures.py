@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsnn_rl.agents.statistics import Interval, bootstrap_interval, mean_interval
-from lsnn_rl.errors import ShapeMismatch
+from lsnn_rl.errors import BadValue, ShapeMismatch
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -28,6 +28,7 @@ class Lifetimes:
         hit_row, hit_step: one entry per goal reached: the row (0..L-1) and the step (1..steps) that reached it, in
             order of time within each row.
         spikes: spikes of the agent's network over the lifetime, [L], or None if it has none.
+        rewards: reward of every step, [L, T], zero after a lifetime's end, or None where only goals count.
     """
 
     numbers: Ints
@@ -36,6 +37,7 @@ class Lifetimes:
     hit_row: Ints
     hit_step: Ints
     spikes: Floats | None = None
+    rewards: NDArray[np.float32] | None = None
 
     @property
     def goals(self) -> Ints:
@@ -127,6 +129,16 @@ def adaptation(lives: Lifetimes, bin_steps: int = 100) -> Floats:
     counts = np.zeros((len(lives.steps), bins))
     np.add.at(counts, (lives.hit_row, (lives.hit_step - 1) // bin_steps), 1.0)
     return counts * 100.0 / bin_steps
+
+
+def reward_by_age(lives: Lifetimes, bin_steps: int = 1) -> Floats:
+    """Mean reward of a step in each stretch of `bin_steps` of the lifetime, [L, bins]."""
+    if lives.rewards is None:
+        raise BadValue("These lifetimes hold no rewards, goals only. Live them in a world whose score is its return.")
+    steps = lives.rewards.shape[1]
+    edges = np.arange(0, steps, bin_steps)
+    sums = np.add.reduceat(lives.rewards.astype(np.float64), edges, axis=1)
+    return sums / np.diff(np.append(edges, steps))
 
 
 def after_discovery_ratio(lives: Lifetimes, oracle_goals: float, seed: int = 0) -> Interval | None:

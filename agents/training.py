@@ -109,7 +109,7 @@ def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
 
     save_agent(model, run / "agent")
     test = recipe.test
-    say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each reward.")
+    say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each trial.")
     with share_bar(progress) as on_progress:
         card = evaluate(
             str(run),

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from lsnn_rl.envs.task import Floats, LifetimeTask, Rows
+from lsnn_rl.envs.task import Floats, Hand, LifetimeTask, Moment, Rows, direction_of
 from lsnn_rl.errors import BadValue, unknown_name
 
 if TYPE_CHECKING:
@@ -222,18 +222,21 @@ class Arena(LifetimeTask):
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 
-    def glimpse(self, slot: int) -> tuple[float, float, int, bool]:
+    def glimpse(self, slot: int) -> tuple[float, float]:
         x, y = self.place[slot]
-        return float(x), float(y), int(self.trial[slot]), bool(self.success[slot])
+        return float(x), float(y)
 
-    def toward(self, slot: int, point: tuple[float, float]) -> NDArray[np.float32]:
-        """The action, [2], with which a person who points there on the page would go there."""
+    def hand(self, slot: int, hand: Hand) -> NDArray[np.float32]:
+        """Toward the pointer while the mouse button is down, else where arrow keys or WASD point."""
         from lsnn_rl.envs.arena_view import place_at
 
-        way = (np.array(place_at(self, point)) - self.place[slot]) / self.speed
+        if hand.pressed and hand.point is not None:
+            way = (np.array(place_at(self, hand.point)) - self.place[slot]) / self.speed
+        else:
+            way = direction_of(hand.held)
         return (way / max(1.0, float(np.hypot(*way)))).astype(np.float32)
 
-    def draw(self, canvas: Canvas, slot: int, history: list[Any], references: dict[str, float] | None) -> None:
+    def draw(self, canvas: Canvas, slot: int, history: list[Moment], references: dict[str, float] | None) -> None:
         from lsnn_rl.envs.arena_view import draw_arena  # only whoever draws needs it
 
         draw_arena(canvas, self, slot, history, references)

@@ -23,7 +23,7 @@ import pygame
 from lsnn_rl.errors import BadValue
 
 if TYPE_CHECKING:
-    from lsnn_rl.envs.task import LifetimeTask
+    from lsnn_rl.envs.task import LifetimeTask, Moment
 
 Color = tuple[int, int, int]
 Point = tuple[float, float]
@@ -188,7 +188,7 @@ class Screen:
             self._clock = pygame.time.Clock()
 
     def show(
-        self, task: LifetimeTask, slot: int, history: list[Any], references: dict[str, float] | None
+        self, task: LifetimeTask, slot: int, history: list[Moment], references: dict[str, float] | None
     ) -> NDArray[np.uint8] | None:
         """Draw one slot of a world; an image, or None where it went to the window."""
         if not self._in_window:
@@ -211,7 +211,7 @@ class Screen:
         self._clock.tick(self._fps)
         return None
 
-    def _draw(self, task: LifetimeTask, slot: int, history: list[Any], references: Any) -> pygame.Surface:
+    def _draw(self, task: LifetimeTask, slot: int, history: list[Moment], references: Any) -> pygame.Surface:
         self._canvas.clear()
         task.draw(self._canvas, slot, history, references)
         return self._canvas.finish()

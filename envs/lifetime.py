@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lsnn_rl.envs.face import METADATA, Face, check_options, check_render_mode
 from lsnn_rl.envs.references import reference_scores
 from lsnn_rl.envs.splits import seeded_generator
-from lsnn_rl.envs.task import LifetimeTask, check_actions, make_task
+from lsnn_rl.envs.task import LifetimeTask, Moment, check_actions, make_task
 from lsnn_rl.errors import BadValue
 
 
@@ -46,7 +46,7 @@ class LifetimeEnv(Face, gym.Env[NDArray, Any]):
         self.task = make_task(task, 1, split, settings)
         self.observation_space, self.action_space = self.task.observation_space, self.task.action_space
         self.ended = True
-        self._history: list[Any] = []
+        self._history: list[Moment] = []
         self._screen: Any = None
 
     def reset(
@@ -64,7 +64,7 @@ class LifetimeEnv(Face, gym.Env[NDArray, Any]):
         self._np_random = self.task.luck.generators[0]
         self._begin(self.task.every, ages)
         self.ended = False
-        self._history = [self.task.glimpse(0)]
+        self._history = [self.task.moment(0, None, 0.0)]
         if self.render_mode == "human":
             self.render()
         return self.task.observe()[0], self._info()
@@ -83,7 +83,7 @@ class LifetimeEnv(Face, gym.Env[NDArray, Any]):
         if self.ended:
             info.update({name: value[0].item() for name, value in task.summary().items()})
         if self.render_mode is not None:
-            self._history.append(task.glimpse(0))
+            self._history.append(task.moment(0, self._history[-1], float(reward[0])))
             if self.render_mode == "human":
                 self.render()
         return task.observe()[0], float(reward[0]), False, self.ended, info
@@ -154,4 +154,4 @@ class LifetimeEnv(Face, gym.Env[NDArray, Any]):
         self.task.set_state(state["task"])
         self.ended = bool(state["ended"])
         self._np_random = self.task.luck.generators[0]
-        self._history = [self.task.glimpse(0)]
+        self._history = [self.task.moment(0, None, 0.0)]

@@ -18,7 +18,7 @@ NAMES = ("random", "amnesic", "best_known", "oracle")
 
 @cache
 def reference_table() -> dict[str, Any]:
-    """The whole file: id -> rows of {settings, scores: {name: {agent, mean, ci95, lifetimes, ...}}}."""
+    """The whole file: id -> rows of {rules, scores: {name: {agent, mean, ci95, ...}}, others: {agent: {...}}}."""
     return json.loads(FILE.read_text()) if FILE.is_file() else {}
 
 

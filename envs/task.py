@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -25,6 +25,49 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]  # slot numbers
 Floats = NDArray[np.float64]
 _ONE = np.array(1)
+
+
+class Moment(NamedTuple):
+    """One step of a lifetime, as pictures remember it.
+
+    Attributes:
+        age, trial, success: as in the rules, after the step.
+        scored: what the lifetime has brought so far, in the unit of the world's score.
+        seen: the world's own `glimpse`.
+    """
+
+    age: int
+    trial: int
+    success: bool
+    scored: float
+    seen: Any
+
+
+class Hand(NamedTuple):
+    """What a person does with keyboard and mouse, in words that need no window.
+
+    Attributes:
+        held, tapped: names of keys that are down, and of those that went down since the last look ("left", "a", "1").
+        point: where the pointer is on the page (see `canvas`), or None.
+        pressed, clicked: the mouse button is down; it went down since the last look.
+    """
+
+    held: frozenset[str] = frozenset()
+    tapped: frozenset[str] = frozenset()
+    point: tuple[float, float] | None = None
+    pressed: bool = False
+    clicked: bool = False
+
+
+def direction_of(held: frozenset[str]) -> Floats:
+    """Where arrow keys or WASD point together, [2], x to the right and y upwards; zeros where none is down.
+
+    >>> direction_of(frozenset({"left", "w"})).tolist()
+    [-1.0, 1.0]
+    """
+    right, left, up, down = ({"right", "d"}, {"left", "a"}, {"up", "w"}, {"down", "s"})
+    pushed = [float(bool(keys & held)) for keys in (right, left, up, down)]
+    return np.array([pushed[0] - pushed[1], pushed[2] - pushed[3]])
 
 
 class LifetimeTask:
@@ -44,7 +87,10 @@ class LifetimeTask:
     ood: ClassVar[dict[str, Any]] = {}  # settings that differ in split "test-ood"; spaces must stay the same
     clips: ClassVar[bool] = False  # finite actions outside a Box are dealt with by a rule of the world
     secret: bool = False  # pictures show the hidden task only when it is met: for a person who plays
-    views: ClassVar[frozenset[str]] = frozenset()  # settings that change what is seen, not how many goals can be had
+    views: ClassVar[frozenset[str]] = frozenset()  # settings that change what is seen, not what can be scored
+    score: ClassVar[str] = "goals"  # what is compared with the reference scores: "goals" (successes) or "return"
+    unit: ClassVar[str] = "goals"  # what a person calls that score
+    restless: ClassVar[bool] = False  # the hidden task may change within a lifetime
 
     observation_space: spaces.Space
     action_space: spaces.Space
@@ -106,15 +152,29 @@ class LifetimeTask:
         """What `info` says besides at the end of a lifetime, arrays [N]."""
         return {}
 
-    # -- drawing: looks, and changes nothing --------------------------------------------------------------------------
+    # -- drawing and playing: looks, and changes nothing --------------------------------------------------------------
 
     def glimpse(self, slot: int) -> Any:
         """What a picture drawn later must still know of the present step; the face keeps one per step."""
         return None
 
-    def draw(self, canvas: Canvas, slot: int, history: list[Any], references: dict[str, float] | None) -> None:
-        """Draw one slot; `history` holds the glimpses of its lifetime, `references` the known scores of this world."""
+    def moment(self, slot: int, before: Moment | None, reward: float) -> Moment:
+        """The present step for a picture; `before` is the one of the step before, None at a lifetime's beginning."""
+        success = bool(self.success[slot])
+        gained = float(success) if self.score == "goals" else reward
+        scored = 0.0 if before is None else before.scored + gained
+        return Moment(int(self.age[slot]), int(self.trial[slot]), success, scored, self.glimpse(slot))
+
+    def draw(self, canvas: Canvas, slot: int, history: list[Moment], references: dict[str, float] | None) -> None:
+        """Draw one slot; `history` holds every step of its lifetime, `references` the known scores of this world."""
         raise NotImplementedError(f"{type(self).__name__} has no draw(). Write it as in lsnn_rl.envs.arena_view.")
+
+    def hand(self, slot: int, hand: Hand) -> NDArray | int | None:
+        """The action that a person's hand asks for; None waits for one. By default digits choose among actions."""
+        if not isinstance(self.action_space, spaces.Discrete):
+            raise NotImplementedError(f"{type(self).__name__} has no hand(). Write it as in lsnn_rl.envs.arena.")
+        digits = sorted(int(key) for key in hand.tapped if key.isdigit() and 1 <= int(key) <= self.action_space.n)
+        return int(self.action_space.start) + digits[0] - 1 if digits else None
 
     # -- exact resume -------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lsnn_rl.envs.face import METADATA, Face, check_options, check_render_mode
 from lsnn_rl.envs.references import reference_scores
-from lsnn_rl.envs.task import LifetimeTask, Rows, check_actions, make_task
+from lsnn_rl.envs.task import LifetimeTask, Moment, Rows, check_actions, make_task
 from lsnn_rl.errors import BadValue, ShapeMismatch, unknown_name
 
 
@@ -64,7 +64,7 @@ class LifetimeVectorEnv(Face, VectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.ended = np.ones(num_envs, np.bool_)
-        self._histories: list[list[Any]] = [[] for _ in range(num_envs)]
+        self._histories: list[list[Moment]] = [[] for _ in range(num_envs)]
         self._screen: Any = None
 
     def reset(
@@ -105,7 +105,7 @@ class LifetimeVectorEnv(Face, VectorEnv):
         self.ended[rows] = False
         if self.render_mode is not None:
             for slot in rows:
-                self._histories[slot] = [self.task.glimpse(slot)]
+                self._histories[slot] = [self.task.moment(slot, None, 0.0)]
 
     def step(self, actions: Any) -> tuple[NDArray, NDArray, NDArray, NDArray, dict[str, Any]]:
         task, over = self.task, self._over()
@@ -123,7 +123,8 @@ class LifetimeVectorEnv(Face, VectorEnv):
             reward[over] = 0.0
         if self.render_mode is not None:
             for slot in range(self.num_envs):
-                self._histories[slot].append(task.glimpse(slot))
+                history = self._histories[slot]
+                history.append(task.moment(slot, history[-1] if history else None, float(reward[slot])))
         if over is not None:
             self._restart(np.flatnonzero(over))
 
@@ -231,7 +232,7 @@ class LifetimeVectorEnv(Face, VectorEnv):
     def set_state(self, state: dict[str, Any]) -> None:
         self.task.set_state(state["task"])
         self.ended = np.array(state["ended"], np.bool_)
-        self._histories = [[self.task.glimpse(slot)] for slot in range(self.num_envs)]
+        self._histories = [[self.task.moment(slot, None, 0.0)] for slot in range(self.num_envs)]
 
 
 def _check_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:

@@ -82,7 +82,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of sampled actions.")] = 0,
     slots: Annotated[int, typer.Option(help="Lifetimes side by side; changes the speed only.")] = 250,
 ) -> None:
-    """Make a card: fixed lifetimes, references, and the same agent with its state wiped after each reward."""
+    """Make a card: fixed lifetimes, references, and the same agent with its state wiped after each trial."""
     from lsnn_rl.agents.adapters import agent_and_world, name_of
     from lsnn_rl.agents.evaluate import evaluate as evaluate_agent
 

@@ -89,7 +89,7 @@ def test_wiping_the_searchers_memory_makes_it_amnesic():
     env = gym.make_vec("LSNNArena-v0", num_envs=100, split="test")
     agent = classical("sweep_remember", "LSNNArena-v0")
 
-    wiped = live(agent, env, np.arange(100), wipe_after_reward=True).goals
+    wiped = live(agent, env, np.arange(100), wipe_after_trial=True).goals
     forgetful = lives_of("sweep_amnesic", "LSNNArena-v0", 100).goals
 
     assert abs(wiped.mean() - forgetful.mean()) < 1.5

@@ -20,13 +20,15 @@ class Metronome(VectorEnv):
 
     def reset(self, *, seed=None, options=None):
         self.age, self.period = 0, np.asarray(options["lifetimes"]) + 2
-        return np.zeros((self.num_envs, 1), np.float32), {"success": np.zeros(self.num_envs, bool)}
+        nothing = np.zeros(self.num_envs, int)
+        return np.zeros((self.num_envs, 1), np.float32), {"success": nothing > 0, "trial": nothing}
 
     def step(self, actions):
         self.age += 1
         hit = self.age % self.period == 0
         over = np.full(self.num_envs, self.age >= 12)
-        return hit[:, None].astype(np.float32), hit.astype(float), ~over & False, over, {"success": hit}
+        infos = {"success": hit, "trial": (self.age - 1) // self.period}
+        return hit[:, None].astype(np.float32), hit.astype(float), ~over & False, over, infos
 
 
 class Diary:
@@ -71,7 +73,7 @@ def test_only_the_first_step_of_a_lifetime_starts_afresh():
 
 def test_the_control_wipes_the_state_one_step_after_the_reward_was_seen():
     diary = Diary()
-    live(diary, Metronome(1), np.array([2]), wipe_after_reward=True)
+    live(diary, Metronome(1), np.array([2]), wipe_after_trial=True)
 
     # Rewarded in steps 4 and 8: seen by the 5th and 9th action (index 4 and 8), wiped before the 6th and 10th.
     assert [t for t, row in enumerate(diary.seen) if row[0]] == [4, 8]

@@ -12,6 +12,7 @@ FOLDERS = {"lsnn_rl": ROOT / "lsnn_rl"} | {f"lsnn_rl.{name}": ROOT / name for na
 
 # Who may know whom: room -> rooms of this package it may import when it is loaded or later.
 BASE = {"units", "errors", "registry", "_version"}
+DATA = {"plain", "settings"}  # how settings and files are read and written
 CORE = BASE | {"state", "surrogates", "neurons", "kernels", "network", "encoders", "rewiring", "regularizers", "probe"}
 MAY_IMPORT = {
     "units": {"errors"},
@@ -26,9 +27,13 @@ MAY_IMPORT = {
     "rewiring": BASE | {"state", "network"},
     "regularizers": BASE | {"state", "network"},
     "probe": BASE | {"state", "neurons", "network"},
+    "plain": BASE,
+    "settings": BASE,
+    "tasks": CORE | DATA,
+    "pretrain": CORE | DATA | {"tasks", "zoo"},
     "envs": BASE,
     "zoo": set(),
-    "agents": CORE | {"envs", "zoo"},
+    "agents": CORE | DATA | {"envs", "zoo", "tasks", "pretrain"},
     "benchmarks": CORE | {"envs", "zoo", "agents"},
 }
 

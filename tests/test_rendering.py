@@ -12,6 +12,7 @@ import pytest
 from lsnn_rl.envs.arena_view import _page
 from lsnn_rl.envs.canvas import FLOOR, GOAL, HEIGHT, HUES, INK, WARN, WIDTH, Canvas, mix
 from lsnn_rl.envs.registration import WORLDS
+from tests.playing import random_actions
 
 every_world = pytest.mark.parametrize("env_id", WORLDS)
 
@@ -45,7 +46,7 @@ def test_an_image_is_made_without_a_display_and_is_not_empty(env_id):
 def test_drawing_changes_neither_what_happens_nor_the_luck(env_id):
     plain = gym.make_vec(env_id, num_envs=2, max_episode_steps=15)
     drawn = gym.make_vec(env_id, num_envs=2, max_episode_steps=15, render_mode="rgb_array")
-    actions = np.random.default_rng(0).uniform(-1, 1, (40, *plain.action_space.shape))
+    actions = random_actions(plain.single_action_space, 40, slots=2)
     obs, seen = plain.reset(seed=0)[0], drawn.reset(seed=0)[0]
 
     for action in actions:
@@ -60,7 +61,7 @@ def test_drawing_changes_neither_what_happens_nor_the_luck(env_id):
 def test_each_slot_draws_the_picture_of_a_single_environment(env_id):
     envs = gym.make_vec(env_id, num_envs=2, render_mode="rgb_array")
     env = gym.make(env_id, render_mode="rgb_array")
-    actions = np.random.default_rng(0).uniform(-1, 1, (20, *envs.action_space.shape)).astype(np.float32)
+    actions = random_actions(envs.single_action_space, 20, slots=2)
     envs.reset(seed=0)
     env.reset(seed=1)
     for action in actions:
