@@ -1,0 +1,101 @@
+"""Recipes as plain data: nested mappings become frozen dataclasses, every key and type checked on the way.
+
+YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from lsnn_rl.errors import BadValue, unknown_name
+
+
+def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The settings with changes such as "ppo.n_steps=256" put in; values are read as YAML.
+
+    >>> changed({"train": {"seed": 0}}, ["train.seed=3"])
+    {'train': {'seed': 3}}
+    """
+    data = deepcopy(dict(settings))
+    for change in changes:
+        path, equals, value = change.partition("=")
+        if not equals or not path:
+            raise BadValue(f"{change!r} changes nothing. Write section.key=value, for example ppo.n_steps=256.")
+        *sections, key = path.strip().split(".")
+        place = data
+        for section in sections:
+            if place.get(section) is None:
+                place[section] = {}
+            place = place[section]
+            if not isinstance(place, dict):
+                raise BadValue(f"{path} goes below {section}, which is a single value. Set {section} itself.")
+        place[key] = yaml.safe_load(value)
+    return data
+
+
+def build(cls: type, data: Any, path: str = "") -> Any:
+    """An instance of a dataclass from nested mappings; `path` leads to it, for messages."""
+    if not isinstance(data, Mapping):
+        raise BadValue(
+            f"{path or 'The recipe'} is {data!r}, not a mapping. Write it as {path or 'section'}: {{key: value}}."
+        )
+    types = get_type_hints(cls)
+    known = [f.name for f in fields(cls)]
+    values = {}
+    for key, value in data.items():
+        where = f"{path}.{key}" if path else str(key)
+        if key not in known:
+            raise unknown_name("recipe key" if not path else f"key of {path!r}", key, known)
+        values[key] = convert(types[key], value, where)
+    return cls(**values)
+
+
+def convert(wanted: Any, value: Any, where: str) -> Any:
+    """`value` as the type the field wants; strings that spell a number become one."""
+    if get_origin(wanted) in (Union, UnionType):
+        options = [option for option in get_args(wanted) if option is not type(None)]
+        if value is None and len(options) < len(get_args(wanted)):
+            return None
+        mappings = [option for option in options if get_origin(option) is dict]
+        return convert(mappings[0] if mappings and isinstance(value, Mapping) else options[0], value, where)
+    if is_dataclass(wanted):
+        return build(wanted, value, where)  # type: ignore[arg-type]
+    if get_origin(wanted) is dict:
+        if not isinstance(value, Mapping):
+            raise BadValue(f"{where} = {value!r} is not a mapping. Write {where}: {{key: value}}.")
+        return {key: number_if_spelt(entry) for key, entry in value.items()}
+    if wanted is bool and isinstance(value, bool):
+        return value
+    if wanted is str and isinstance(value, str):
+        return value
+    if wanted in (int, float) and not isinstance(value, bool):
+        number = number_if_spelt(value)
+        if isinstance(number, int | float) and math.isfinite(number):
+            if wanted is float:
+                return float(number)
+            if float(number).is_integer():
+                return int(number)
+    kind, example = {
+        bool: ("true or false", "true"),
+        str: ("a word", "LSNNArena-v0"),
+        int: ("a whole number", "64"),
+        float: ("a number", "0.001"),
+    }[wanted]
+    raise BadValue(f"{where} = {value!r} is not {kind}. Write {where.rpartition('.')[2]}: {example}, for example.")
+
+
+def number_if_spelt(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3, without a point, as a string: nobody means a string by it."""
+    if isinstance(value, Mapping):
+        return {key: number_if_spelt(entry) for key, entry in value.items()}
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value.replace("_", ""))
+    except ValueError:
+        return value
