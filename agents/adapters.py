@@ -27,11 +27,11 @@ def as_agent(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None = Non
     """
     if isinstance(agent, str | Path):
         return agent_by_name(str(agent), env_id, env_kwargs)
+    if hasattr(agent, "act") and hasattr(agent, "initial_state") and not hasattr(agent, "evaluate_sequence"):
+        return agent
     policy = getattr(agent, "policy", agent)
     if hasattr(policy, "evaluate_sequence"):
         return _policy_agent(agent, policy)
-    if hasattr(agent, "act") and hasattr(agent, "initial_state"):
-        return agent
     if hasattr(agent, "predict"):
         return PredictingAgent(agent)
     if callable(agent):
@@ -169,8 +169,6 @@ def _policy_agent(agent: Any, policy: Any) -> Agent:
     from lsnn_rl.agents.env_state import observation_moments
     from lsnn_rl.agents.sharing import PolicyAgent
 
-    if isinstance(agent, PolicyAgent):
-        return agent
     env = getattr(agent, "env", None)
     moments = observation_moments(env) if env is not None else None
     return PolicyAgent(policy, moments=moments, clip_obs=getattr(env, "clip_obs", 10.0), name=type(agent).__name__)

@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from lsnn_rl.agents import controls as handicaps
 from lsnn_rl.agents import measures
 from lsnn_rl.agents.adapters import as_agent, name_of, spike_counter
 from lsnn_rl.agents.cards import SCHEMA, Card, env_hash, uses_memory, versions
@@ -30,6 +31,7 @@ BINS = 20  # stretches of the lifetime in a card's curve
 CONTROLS: dict[str, dict[str, Any]] = {
     "state_reset": {"wipe_after_trial": True},
     "sampled": {"deterministic": False},
+    **{name: {"hamper": hamper} for name, hamper in handicaps.CONTROLS.items()},
 }
 
 
@@ -54,8 +56,8 @@ def evaluate(
         env_id: a world of this package, for example "LSNNArena-v0".
         split: "test", "train" or "test-ood".
         deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
-        controls: any of "state_reset" (the state is wiped one step after each trial ended) and "sampled" (actions
-            drawn from the agent's distribution); each lives all lifetimes once more.
+        controls: any of "state_reset" (the state is wiped one step after each trial ended), "sampled" (actions drawn
+            from the agent's distribution) and those of `lsnn_rl.agents.controls`; each lives all lifetimes once more.
         env_kwargs: settings of the world, for example {"teleport": "same_step"}.
         slots: how many lifetimes run side by side: a matter of speed (and of the luck of drawn actions).
         name: what the card calls the agent.
@@ -89,6 +91,27 @@ def evaluate(
         }
     finally:
         env.close()
+    card = make_card(
+        env_id, kwargs, split, lifetimes, name or name_of(agent), main, hampered, deterministic=deterministic, seed=seed
+    )
+    card["wall_s"] = round(time.perf_counter() - began, 1)
+    return card
+
+
+def make_card(
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    split: str,
+    lifetimes: int,
+    name: str,
+    main: Lifetimes,
+    hampered: Mapping[str, Lifetimes],
+    *,
+    deterministic: bool = True,
+    seed: int = 0,
+) -> Card:
+    """The card of what was lived: lifetimes 0 .. `lifetimes` - 1 of a split, by whoever it was, and under controls."""
+    kwargs = dict(env_kwargs)
     card = Card(
         schema=SCHEMA,
         env=env_id,
@@ -96,13 +119,14 @@ def evaluate(
         env_hash=env_hash(env_id, kwargs),
         split=split,
         split_hash=split_hash(split, lifetimes),
-        agent=name or name_of(agent),
+        agent=name,
         lifetimes=lifetimes,
         deterministic=deterministic,
         seed=seed,
     )
+    score_of = "return" if main.rewards is not None or main.hit_row.size == 0 and not _counts_goals(env_id) else "goals"
     card.update(results(main, hampered, reference_scores(env_id, split, **kwargs), score_of))
-    card.update(versions=versions(), wall_s=round(time.perf_counter() - began, 1))
+    card.update(versions=versions(), wall_s=0.0)
     return card
 
 
@@ -146,6 +170,7 @@ def live(
     *,
     deterministic: bool = True,
     wipe_after_trial: bool = False,
+    hamper: Callable[[Agent], Agent] | None = None,
     seed: int = 0,
     on_batch: Callable[[int], None] | None = None,
 ) -> Lifetimes:
@@ -155,9 +180,11 @@ def live(
         env: a vector environment whose `reset` takes `options={"lifetimes": numbers}`.
         wipe_after_trial: begin the agent's state afresh one step after it saw the end of a trial: it has met the
             reward, and nothing of it remains.
+        hamper: makes of the agent the one that lives, see `lsnn_rl.agents.controls`.
         on_batch: called with the number of lifetimes just finished.
     """
     slots = env.num_envs
+    agent = agent if hamper is None else hamper(agent)
     parts = []
     for begin in range(0, len(numbers), slots):
         batch = numbers[begin : begin + slots]

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lsnn_rl import probe
-from lsnn_rl.errors import ShapeMismatch, UnknownName
+from lsnn_rl.errors import BadValue, ShapeMismatch, UnknownName
 from lsnn_rl.network import LSNN, build_network
 from lsnn_rl.neurons.alif import ALIF
 
@@ -95,3 +95,64 @@ def test_a_misspelt_entry_is_answered_with_the_known_ones():
 
     with pytest.raises(UnknownName, match="Known: b, readout, refractory, v, z"):
         probe.zero(state, "voltage")
+
+
+def test_an_operation_can_be_kept_to_some_lifetimes():
+    _, state = played(rows=3)
+
+    wiped = probe.zero(state, ["v", "b"], units=[0, 5], rows=[True, False, True])
+
+    assert wiped["b"][[0, 2]][:, [0, 5]].abs().sum() == 0 and torch.equal(wiped["b"][1], state["b"][1])
+    assert torch.equal(wiped["v"][:, 1:5], state["v"][:, 1:5])
+
+
+def test_a_recording_can_be_operated_on_at_any_step():
+    network, _ = played()
+    x = torch.randn(12, 2, 3)
+
+    _, _, trace = probe.record(network, x, operate=lambda t, state: probe.zero(state, "b") if t == 7 else state)
+
+    assert trace["b"][7].abs().sum() == 0 and trace["b"][6].abs().sum() > 0 and trace["b"][11].abs().sum() > 0
+
+
+def test_entries_of_different_width_are_shuffled_together():
+    _, state = played()
+
+    mixed = probe.shuffle({**state, "readout": torch.arange(4.0).view(2, 2)}, ["v", "b", "readout"])
+
+    assert torch.equal(mixed["readout"].sort(dim=1).values, torch.arange(4.0).view(2, 2))
+    where = [state["v"][0].tolist().index(v) for v in mixed["v"][0].tolist()]
+    assert torch.equal(mixed["b"], state["b"][:, where])  # v and b of a cell stay together
+
+
+def test_a_label_is_answered_with_what_to_pass_instead():
+    _, state = played()
+
+    with pytest.raises(BadValue, match=r"network.populations\['adaptive'\]"):
+        probe.zero(state, "b", "adaptive")
+
+
+def remembering_by_thresholds():
+    """Two cells without synapses between them, each driven by its own line; a burst leaves its trace in b alone."""
+    network = LSNN(2, regular=0, adaptive=2, readouts=2, tau_adapt_ms=1000.0, beta=1.8, refractory_ms=0)
+    with torch.no_grad():
+        network.w_in.copy_(0.05 * torch.eye(2))
+        network.w_rec.zero_()
+    x = torch.zeros(300, 2, 2)  # a burst of 100 steps, then silence for ten membrane time constants
+    x[:100, 0, 0] = x[:100, 1, 1] = 1.0  # lifetime 0 is told of cell 0, lifetime 1 of cell 1
+    with torch.no_grad():
+        _, state = network.run(x)
+    return network, state
+
+
+@pytest.mark.parametrize(("name", "moves"), [("b", True), ("v", False), ("z", False)])
+def test_a_memory_known_to_lie_in_the_thresholds_moves_with_them_and_with_nothing_else(name, moves):
+    network, state = remembering_by_thresholds()
+    exchanged = {entry: value.flip(0) for entry, value in state.items()}
+
+    host = probe.transplant(exchanged, state, name)
+    with torch.no_grad():
+        output, _ = network.run(torch.ones(100, 2, 2), host)  # both cells are asked alike: the tired one answers less
+
+    tired = output.counts.argmin(dim=1).tolist()
+    assert tired == ([1, 0] if moves else [0, 1])
