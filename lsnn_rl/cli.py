@@ -12,6 +12,7 @@ import typer
 
 from lsnn_rl.benchmarks.cli import benchmark
 from lsnn_rl.errors import BadValue, LSNNError
+from lsnn_rl.pretrain.cli import pretrain
 
 # Huge pages save page faults of large fresh tensors; torch reads this when it is loaded, which is later than this line.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(benchmark)
+app.command()(pretrain)
 EnvKwargs = Annotated[
     list[str], typer.Option("--env-kwarg", help="A setting of the world, key=value; may be repeated.")
 ]
@@ -77,7 +79,9 @@ def evaluate(
     lifetimes: Annotated[int, typer.Option(help="How many, numbered from 0.")] = 1000,
     json: Annotated[str | None, typer.Option(help="Write the card here; - prints it and nothing else.")] = None,
     deterministic: Annotated[bool, typer.Option(help="Take the most probable action.")] = True,
-    controls: Annotated[str, typer.Option(help="Comma-separated: state_reset, sampled.")] = "state_reset",
+    controls: Annotated[
+        str, typer.Option(help="Comma-separated: state_reset, sampled, adaptation_zeroed, reward_shuffled ...")
+    ] = "state_reset",
     env_kwargs: EnvKwargs = [],  # noqa: B006
     seed: Annotated[int, typer.Option(help="Seed of sampled actions.")] = 0,
     slots: Annotated[int, typer.Option(help="Lifetimes side by side; changes the speed only.")] = 250,
@@ -116,30 +120,46 @@ def evaluate(
 def enjoy(
     what: Annotated[str, typer.Argument(help="A run folder, a zoo name, or a world's id.")],
     agent: Annotated[str | None, typer.Option(help="Who acts in the world, by name.")] = None,
-    play: Annotated[bool, typer.Option("--play", help="You act: arrow keys, WASD or the mouse.")] = False,
+    beside: Annotated[str | None, typer.Option(help="Another agent, shown in the same lifetimes.")] = None,
+    play: Annotated[bool, typer.Option("--play", help="You act: arrow keys, WASD, digits or the mouse.")] = False,
     film: Annotated[Path | None, typer.Option("--record", help="Write a .gif or .mp4 instead of a window.")] = None,
+    card: Annotated[Path | None, typer.Option(help="With --play: keep your card in this file.")] = None,
+    brain: Annotated[
+        bool, typer.Option("--brain/--world", help="Show spikes and thresholds, or the world only.")
+    ] = True,
     split: Annotated[str, typer.Option(help="test, test-ood or train.")] = "test",
     lifetime: Annotated[int, typer.Option(help="Number of the (first) lifetime.")] = 0,
     lifetimes: Annotated[
-        int | None, typer.Option(help="How many to show; until the window closes if not given.")
+        int | None, typer.Option(help="How many to show or play; until the window closes if not given.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length of the film.")] = 10.0,
-    fps: Annotated[int, typer.Option(help="Steps per second in the window.")] = 60,
+    fps: Annotated[int, typer.Option(help="Pictures per second in the window.")] = 30,
     env_kwargs: EnvKwargs = [],  # noqa: B006
 ) -> None:
-    """Watch an agent in its world, film it, or play yourself."""
+    """Watch an agent think in its world, film it, or play yourself."""
     from lsnn_rl.agents import enjoy as theatre
     from lsnn_rl.agents.adapters import world_and_agent
 
     env_id, kwargs, actor = world_and_agent(what, agent, _key_values(env_kwargs))
     if play:
-        _say(theatre.HELP)
-        goals = theatre.play(env_id, kwargs, split, fps)
-        _say("Goals per lifetime: " + ", ".join(str(n) for n in goals))
-    elif film is not None:
-        _say(f"Written to {theatre.record(actor, env_id, film, kwargs, split, lifetime, seconds)}.")
+        from lsnn_rl.agents import play as stage
+
+        _say(stage.HELP)
+        played = stage.play(env_id, kwargs, split, fps, lifetimes, say=_say)
+        if played is None:
+            _say("No lifetime was lived to its end, so there is no card.")
+            return
+        _print_table(played)
+        if card is not None:
+            stage.save_card(played, card, _say)
+        return
+    actors = [actor] if beside is None else [actor, beside]
+    if film is not None:
+        made = theatre.record(actors, env_id, film, kwargs, split, lifetime, seconds, brain=brain)
+        _say(f"Written to {made}.")
     else:
-        theatre.watch(actor, env_id, kwargs, split, lifetime, fps, lifetimes)
+        _say("Press h for the keys.")
+        theatre.watch(actors, env_id, kwargs, split, lifetime, fps, lifetimes, brain, _say)
 
 
 @app.command()

@@ -1,0 +1,11 @@
+"""Supervised tasks, one file each, found by name in `TASKS`. A new task is a new file and one line here."""
+
+from lsnn_rl.registry import Registry
+from lsnn_rl.tasks.base import Batch, Task
+
+TASKS = Registry("supervised task")
+TASKS.add("smnist", "lsnn_rl.tasks.smnist:SequentialMNIST")
+TASKS.add("store_recall", "lsnn_rl.tasks.store_recall:StoreRecall")
+TASKS.add("evidence", "lsnn_rl.tasks.evidence:Evidence")
+
+__all__ = ["TASKS", "Batch", "Task"]
