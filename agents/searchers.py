@@ -50,7 +50,8 @@ class SweepRemember:
     than 108, because none uncovers more new area per step than 2 goal_radius speed.)
 
     What it remembers is which goal centres are still possible, on a grid: every step that was not rewarded rules out
-    the centres near its place, every reward rules out those far from it. It goes to the middle of what is left.
+    the centres near its place, every reward rules out those far from it. It goes to the middle of what is left. Where
+    nothing is left the goal has moved, and it sweeps anew.
 
     State: searched and possible [N, M] (M centres), met [N], last [N, 2] (the place to which the last step led).
     """
@@ -80,11 +81,12 @@ class SweepRemember:
         state = {name: value.copy() for name, value in state.items()}
         place, rewarded = self._eyes.place(obs), self._eyes.rewarded(obs) & ~starts
         _forget(state, starts)
-        self._learn(state, place, rewarded, starts)
+        self._learn(state, place, rewarded, starts, self._eyes.blank(obs))
         if self.forgets:
             _forget(state, rewarded)
 
-        # The step after a reward begins at a place nobody knows yet: aim from the middle of the arena.
+        # The step after a reward begins at a place nobody knows yet: aim from the middle of the arena. (There, too, is
+        # the place that is read from a blank observation.)
         unknown = rewarded & (not self.arena.teleport_at_once)
         start = np.where(unknown[:, None], 0.0, place)
         target = np.where(state["met"][:, None], self._remembered(state), self._search(state, start))
@@ -93,19 +95,23 @@ class SweepRemember:
         state["last"] = place + self.arena.speed * actions
         return actions.astype(np.float32), state
 
-    def _learn(self, state: State, place: NDArray, rewarded: NDArray, starts: NDArray) -> None:
+    def _learn(self, state: State, place: NDArray, rewarded: NDArray, starts: NDArray, blank: NDArray) -> None:
         """Rule out centres by the last step: rewarded there, or not."""
         inner, reach, outer = (self.arena.goal_radius + slack for slack in (-self._slack, 0.0, self._slack))
         judged = np.where(rewarded[:, None], state["last"], place) if self.arena.teleport_at_once else place
         distance = _squared_distances(judged, self.centres)
-        missed = ~(starts | rewarded)[:, None]  # the first place of a lifetime was never put to the test
+        missed = ~(starts | rewarded | blank)[:, None]  # the first place of a lifetime was never put to the test
         state["searched"] |= (distance < reach**2) & missed
         state["possible"] &= ~((distance < inner**2) & missed)
         if rewarded.any():
-            state["possible"][rewarded] &= distance[rewarded] <= outer**2
+            near = distance[rewarded] <= outer**2
+            both = state["possible"][rewarded] & near
+            state["possible"][rewarded] = np.where(both.any(axis=1)[:, None], both, near)
         state["met"] |= rewarded
-        for name, empty in (("searched", False), ("possible", True)):  # only rounding rules out all: look again
-            state[name][np.all(state[name] != empty, axis=1)] = empty
+        nowhere = ~state["possible"].any(axis=1)
+        state["possible"][nowhere] = True
+        _forget(state, nowhere & ~rewarded)  # it was met, and is not there any more
+        state["searched"][state["searched"].all(axis=1)] = False  # only rounding finds it nowhere: look again
 
     def _remembered(self, state: State) -> NDArray:
         possible = state["possible"].astype(np.float32)
@@ -151,6 +157,10 @@ class _Eyes:
 
     def rewarded(self, obs: NDArray) -> NDArray[np.bool_]:
         return obs[:, self._reward] > 0.5
+
+    def blank(self, obs: NDArray) -> NDArray[np.bool_]:
+        """Where nothing at all is seen: a pause."""
+        return ~obs.any(axis=1)
 
     def at_wall(self, obs: NDArray) -> NDArray[np.bool_]:
         return np.linalg.norm(self.place(obs), axis=1) > self._wall_from

@@ -138,10 +138,7 @@ class Arena(LifetimeTask):
 
     def begin(self, rows: Rows) -> None:
         super().begin(rows)
-        if self.ring is None:
-            self.goal[rows] = self._somewhere(rows)
-        else:
-            self.goal[rows] = self.ring * _direction(self.luck.take(rows, 1)[:, 0])
+        self.goal[rows] = self._some_goal(rows)
         self.place[rows] = self._somewhere(rows)
         self.action[rows] = 0.0
         self.wall[rows] = False
@@ -154,19 +151,19 @@ class Arena(LifetimeTask):
             if not self.teleport_at_once:
                 self.place[rows] = self._somewhere(rows)
 
-        length = _squared(actions)
+        length = squared(actions)
         if np.count_nonzero(length > self._one):
             actions = actions / np.sqrt(np.maximum(length, self._one))[:, None]
         move = actions * self._speed
         there = self.place + move
-        wall = _squared(there) > self._wall_at
+        wall = squared(there) > self._wall_at
         met_wall = np.count_nonzero(wall)
         if met_wall:
             rows = np.flatnonzero(wall)
             there[rows] = self._border(self.place[rows], move[rows])
         self.action, self.place, self.wall = actions, there, wall
 
-        self.success = _squared(there - self.goal) <= self._goal_at
+        self.success = self._reached()
         reward = self.success.astype(np.float64)
         if met_wall:
             reward += self.wall_reward * wall
@@ -184,6 +181,16 @@ class Arena(LifetimeTask):
             seen[:, where] = getattr(self, name)
         return seen
 
+    def _reached(self) -> NDArray[np.bool_]:
+        """Where the agent is in the goal, [N]."""
+        return squared(self.place - self.goal) <= self._goal_at
+
+    def _some_goal(self, rows: Rows) -> Floats:
+        """A goal as lifetimes begin with one, [len(rows), 2]."""
+        if self.ring is None:
+            return self._somewhere(rows)
+        return self.ring * _direction(self.luck.take(rows, 1)[:, 0])
+
     def _somewhere(self, rows: Rows) -> Floats:
         """Uniform over the arena, [len(rows), 2]."""
         luck = self.luck.take(rows, 2)
@@ -192,8 +199,8 @@ class Arena(LifetimeTask):
     def _border(self, start: Floats, move: Floats) -> Floats:
         """Where moves that would leave the arena meet its border: the root t in [0, 1] of |start + t move| = radius."""
         along = (start * move).sum(axis=1)
-        length = _squared(move)
-        inside = np.maximum(self.radius**2 - _squared(start), 0.0)
+        length = squared(move)
+        inside = np.maximum(self.radius**2 - squared(start), 0.0)
         t = (np.sqrt(along * along + length * inside) - along) / length
         return start + np.clip(t, 0.0, 1.0)[:, None] * move
 
@@ -211,7 +218,7 @@ class Arena(LifetimeTask):
         """
         start = self.place if self.teleport_at_once else np.where(self.success[:, None], 0.0, self.place)
         way = (self.goal - start) / self.speed
-        length = np.sqrt(np.maximum(_squared(way), 1.0))
+        length = np.sqrt(np.maximum(squared(way), 1.0))
         return (way / length[:, None]).astype(np.float32)
 
     def answer(self) -> dict[str, NDArray]:
@@ -242,7 +249,7 @@ class Arena(LifetimeTask):
         draw_arena(canvas, self, slot, history, references)
 
 
-def _squared(vectors: Floats) -> Floats:
+def squared(vectors: Floats) -> Floats:
     """Squared length of each row, [n]. Products and sums only: the same bits for any n and on any machine."""
     squares = vectors * vectors
     return squares[:, 0] + squares[:, 1]

@@ -6,6 +6,7 @@ Nothing here decides anything: the picture is made of what the arena says and of
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lsnn_rl.envs.canvas import EDGE, FAINT, FLOOR, GOAL, INK, MUTED, NIGHT, WARN, Canvas, mix
@@ -13,6 +14,7 @@ from lsnn_rl.envs.panel import draw_panel, hue
 
 if TYPE_CHECKING:
     from lsnn_rl.envs.arena import Arena
+    from lsnn_rl.envs.arena_variants import ArenaDelay, ArenaReversal
     from lsnn_rl.envs.task import Moment
 
 _CENTER, _RADIUS = (306.0, 334.0), 250.0  # of the arena on the page, points
@@ -21,13 +23,63 @@ _REMAINS = 0.14  # strength of what remains
 
 
 def draw_arena(
-    canvas: Canvas, arena: Arena, slot: int, history: list[Moment], references: dict[str, float] | None
+    canvas: Canvas,
+    arena: Arena,
+    slot: int,
+    history: list[Moment],
+    references: dict[str, float] | None,
+    title: str = "Arena",
+    words: str = "find the goal, remember it, go straight back",
+    marks: Callable[[], None] | None = None,
 ) -> None:
-    """Draw one slot; what was seen in each moment of `history` is the place x, y."""
+    """Draw one slot; what was seen in each moment of `history` is the place x, y. `marks` are drawn on the floor."""
     _floor(canvas, arena, slot)
+    canvas.text(title, 36, 34, 19, INK, bold=True)
+    canvas.text(words, 36, 57, 12, MUTED)
+    if marks is not None:
+        marks()
     _trails(canvas, arena, history)
     _agent(canvas, arena, slot)
     draw_panel(canvas, arena, slot, history, references)
+
+
+def draw_reversal(
+    canvas: Canvas, arena: ArenaReversal, slot: int, history: list[Moment], references: dict[str, float] | None
+) -> None:
+    """The arena, and beside the goal the place it has left or will move to."""
+    moved = bool(arena.moved[slot])
+    words = (
+        "the goal has moved: notice, give it up, search anew" if moved else "half-way the goal will move unannounced"
+    )
+
+    def other_place() -> None:
+        other = _page(arena, *(arena.old_goal if moved else arena.new_goal)[slot])
+        canvas.ring(other, arena.goal_radius / arena.radius * _RADIUS, mix(FLOOR, MUTED, 0.7), 1.25, dashes=30)
+        canvas.text("old goal" if moved else "next goal", *other, 11, MUTED, anchor="m")
+
+    draw_arena(
+        canvas, arena, slot, history, references, "Arena, reversal", words, None if arena.secret else other_place
+    )
+
+
+def draw_delay(
+    canvas: Canvas, arena: ArenaDelay, slot: int, history: list[Moment], references: dict[str, float] | None
+) -> None:
+    """The arena; during the pause a curtain over it, and how much of the pause is left."""
+    left = int(arena.pause[slot])
+
+    def curtain() -> None:
+        canvas.disc(_CENTER, _RADIUS, mix(NIGHT, FLOOR, 0.35))
+        if not arena.secret:
+            radius = arena.goal_radius / arena.radius * _RADIUS
+            canvas.ring(_page(arena, *arena.goal[slot]), radius, mix(NIGHT, GOAL, 0.6), 1.75, dashes=30)
+        canvas.ring(_CENTER, _RADIUS, EDGE, 2.0)
+        canvas.arc(_CENTER, _RADIUS, math.pi / 2, -2 * math.pi * left / arena.delay, WARN, 5.0)
+        canvas.text(f"pause: {left} steps", _CENTER[0], _CENTER[1] - 12, 19, INK, "m", bold=True)
+        canvas.text("nothing is seen, nothing can be done", _CENTER[0], _CENTER[1] + 14, 12, MUTED, "m")
+
+    words = "find the goal, keep it in mind through a blank pause, go back"
+    draw_arena(canvas, arena, slot, history, references, "Arena, delay", words, curtain if arena.blank[slot] else None)
 
 
 def _page(arena: Arena, x: float, y: float) -> tuple[float, float]:
@@ -57,8 +109,6 @@ def _floor(canvas: Canvas, arena: Arena, slot: int) -> None:
         canvas.ring(goal, radius + 7, mix(FLOOR, GOAL, 0.45), 2.0)
     canvas.ring(_CENTER, _RADIUS, EDGE, 2.0)
 
-    canvas.text("Arena", 36, 34, 19, INK, bold=True)
-    canvas.text("find the goal, remember it, go straight back", 36, 57, 12, MUTED)
     canvas.ring((43, 612), 7, GOAL, 1.5, dashes=9)
     whose = "goal, shown when you meet it" if arena.secret else "goal, hidden from the agent"
     canvas.text(whose, 58, 612, 12, MUTED)

@@ -11,6 +11,25 @@ import gymnasium as gym
 WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
     "LSNNArena-v0": ("lsnn_rl.envs.arena:Arena", {}),
     "LSNNArenaDisc-v0": ("lsnn_rl.envs.arena:Arena", {"ring": None}),
+    "LSNNArenaReversal-v0": ("lsnn_rl.envs.arena_variants:ArenaReversal", {}),
+    "LSNNArenaDelay-v0": ("lsnn_rl.envs.arena_variants:ArenaDelay", {}),
+    "LSNNBernoulliBandit-v0": ("lsnn_rl.envs.bandits:BernoulliBandit", {}),
+    "LSNNDependentBandit-v0": ("lsnn_rl.envs.bandits:DependentBandit", {}),
+    "LSNNInformativeBandit-v0": ("lsnn_rl.envs.bandits:InformativeBandit", {}),
+    "LSNNGaussianBandit-v0": ("lsnn_rl.envs.bandits:GaussianBandit", {}),
+    "LSNNTargetNetworkRegression-v0": ("lsnn_rl.envs.functions:TargetNetworkRegression", {}),
+    "LSNNSineRegression-v0": ("lsnn_rl.envs.functions:SineRegression", {}),
+    "LSNNGPBandit-v0": ("lsnn_rl.envs.function_bandits:GPBandit", {}),
+    "LSNNQuadraticBandit-v0": ("lsnn_rl.envs.function_bandits:QuadraticBandit", {}),
+    "LSNNSineBandit-v0": ("lsnn_rl.envs.function_bandits:SineBandit", {}),
+    "LSNNTargetNetworkBandit-v0": ("lsnn_rl.envs.function_bandits:TargetNetworkBandit", {}),
+    "LSNNTwoStep-v0": ("lsnn_rl.envs.decisions:TwoStep", {}),
+    "LSNNHarlow-v0": ("lsnn_rl.envs.decisions:Harlow", {}),
+    "LSNNTabularMDP-v0": ("lsnn_rl.envs.mdp:TabularMDP", {}),
+    "LSNNStoreRecall-v0": ("lsnn_rl.envs.memory:StoreRecall", {}),
+    "LSNNEvidence-v0": ("lsnn_rl.envs.memory:Evidence", {}),
+    "LSNNDelayedMatch-v0": ("lsnn_rl.envs.memory:DelayedMatch", {}),
+    "LSNNRepeatPrevious-v0": ("lsnn_rl.envs.memory:RepeatPrevious", {}),
 }
 
 

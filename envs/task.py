@@ -205,10 +205,16 @@ def load_task(target: str | type[LifetimeTask]) -> type[LifetimeTask]:
 
 def settings_of(task: type[LifetimeTask], split: str, settings: dict[str, Any]) -> dict[str, Any]:
     """All settings of the rules: the class's defaults, what the split changes, then what was asked for."""
-    parameters = inspect.signature(task).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    defaults = _keywords(task)
     changed = task.ood if check_split(split) == "test-ood" else {}
     return {**defaults, **changed, **{name: value for name, value in settings.items() if name in defaults}}
+
+
+def _keywords(task: type) -> dict[str, Any]:
+    """Keyword settings of a class with their defaults; one that takes **settings has its parent's besides."""
+    parameters = inspect.signature(task).parameters.values()
+    inherited = _keywords(task.__mro__[1]) if any(p.kind is p.VAR_KEYWORD for p in parameters) else {}
+    return {**inherited, **{p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}}
 
 
 def make_task(target: str | type[LifetimeTask], slots: int, split: str, settings: dict[str, Any]) -> LifetimeTask:

@@ -4,12 +4,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from lsnn_rl.agents.classical import classical
 from lsnn_rl.errors import BadValue, UnknownName
 
 
-def arena(place=(0.0, 0.0), goal=(0.85, 0.0), **kwargs):
+def arena(place=(0.0, 0.0), goal=(0.85, 0.0), env_id="LSNNArena-v0", **kwargs):
     """A single arena with agent and goal put where the test wants them."""
-    env = gym.make("LSNNArena-v0", **kwargs).unwrapped
+    env = gym.make(env_id, **kwargs).unwrapped
     env.reset(seed=0)
     env.task.place[:], env.task.goal[:] = place, goal
     return env
@@ -229,3 +230,154 @@ def test_goals_out_of_distribution_are_two_thirds_as_large_unless_told_otherwise
 def test_a_geometry_that_cannot_be_is_refused(kwargs, advice):
     with pytest.raises((BadValue, UnknownName), match=advice):
         arena(**kwargs)
+
+
+def reversal(second=(-0.85, 0.0), **kwargs):
+    env = arena(env_id="LSNNArenaReversal-v0", **kwargs)
+    env.task.old_goal[:], env.task.new_goal[:] = env.task.goal, second
+    return env
+
+
+def test_half_way_the_goal_moves_before_the_step_and_the_old_place_pays_no_more():
+    env = reversal(place=(0.85, 0.0), steps=6)
+
+    shown = []
+    for _ in range(6):  # stands where the old goal was
+        env.task.place[:] = (0.85, 0.0)
+        env.task.success[:] = False  # as if never carried off
+        shown.append((env.task.goal[0, 0], env.step([0.0, 0.0])[1]))
+
+    # What the goal was before each step, and what the step paid.
+    assert shown == [(0.85, 1.0), (0.85, 1.0), (0.85, 1.0), (0.85, 0.0), (-0.85, 0.0), (-0.85, 0.0)]
+
+
+def test_the_end_of_a_reversal_tells_how_long_the_old_goal_was_clung_to():
+    env = reversal(place=(0.56, 0.0), steps=20, reversal=0.25, speed=0.1, teleport="same_step")
+    places = {5: (0.56, 0.0), 6: (0.56, 0.0), 9: (0.56, 0.0), 10: (0.0, 0.0), 13: (-0.54, 0.0), 15: (0.85, 0.0)}
+
+    for t in range(20):
+        env.task.place[:] = places.get(t, (0.0, 0.9))
+        info = env.step([-0.2, 0.0] if t == 13 else [0.0, 0.0])[4]
+
+    # After the move at age 5: at the old goal in steps 1, 2 and 5, at the new one in step 9; when it comes by the old
+    # place later, that does not count any more.
+    assert {name: info[name] for name in ("goals_before", "abandoned_after", "second_find", "goals")} == {
+        "goals_before": 0,
+        "abandoned_after": 5,
+        "second_find": 9,
+        "goals": 1,
+    }
+
+
+def test_a_goal_that_moves_moves_to_where_its_disc_does_not_overlap_the_old_one():
+    envs = gym.make_vec("LSNNArenaReversal-v0", num_envs=5000)
+    envs.reset(seed=0)
+
+    apart = np.hypot(*(envs.task.new_goal - envs.task.old_goal).T)
+
+    # On the ring, chords from twice the goal's radius to the ring's diameter; uniform in angle between them.
+    assert apart.min() > 0.6 and apart.max() < 1.7 + 1e-9
+    least = 2 * np.arcsin(0.6 / 1.7)
+    angle = 2 * np.arcsin(np.minimum(apart / 1.7, 1.0))
+    assert angle.mean() == pytest.approx((least + np.pi) / 2, abs=0.03)
+
+
+def test_after_a_reversal_the_task_is_unknown_again_until_the_new_goal_is_met():
+    env = reversal(place=(0.54, 0.0), steps=4)
+
+    known = []
+    for t in range(4):
+        if t == 3:
+            env.task.place[:] = (-0.85, 0.0)
+        env.step([1.0, 0.0] if t == 0 else [0.0, 0.0])
+        known.append(env.task_known())
+
+    assert known == [True, True, False, True]
+    assert env.task_vector() == pytest.approx([-0.85, 0.0])
+
+
+def test_during_the_pause_after_the_first_hit_nothing_moves_pays_or_is_seen():
+    env = arena(place=(0.54, 0.0), env_id="LSNNArenaDelay-v0", delay=3, goal_radius=0.3)
+
+    hit = env.step([1.0, 0.0])
+    first = env.step([1.0, 0.0])
+    held_at = env.task.place[0].copy()
+    env.task.place[:] = env.task.goal  # even in the goal, the pause pays nothing
+    rest = [env.step([-1.0, 0.5]) for _ in range(2)]
+    env.task.place[:] = held_at
+    after = env.step([0.0, 0.5])
+
+    assert hit[1] == 1.0 and hit[0].tolist() == pytest.approx([0.56, 0.0, 1.0, 0.0, 1.0, 0.0])
+    assert [np.count_nonzero(out[0]) for out in (first, *rest)] == [0, 0, 0]
+    assert [out[1] for out in (first, *rest)] == [0.0] * 3
+    assert after[0][:4] == pytest.approx([*(held_at + np.array([0.0, 0.01])), 0.0, 0.5])
+
+
+def test_the_end_of_a_delay_tells_how_straight_the_way_back_was():
+    env = arena(place=(0.54, 0.0), env_id="LSNNArenaDelay-v0", delay=2, steps=30)
+    env.step([1.0, 0.0])
+    env.step([0.0, 0.0])
+    env.task.place[:] = (0.451, 0.0)  # 0.099 from the goal disc: 5 steps of 0.02
+    env.step([0.0, 0.0])
+
+    for _ in range(3):
+        env.step([0.0, 0.0])  # three steps lost
+    for _ in range(24):
+        info = env.step([1.0, 0.0])[4]
+
+    assert info["retention_shortest"] == 5
+    assert info["retention_steps"] == 8
+
+
+def test_an_arena_with_a_delay_of_zero_is_the_plain_arena_bit_for_bit():
+    settings = {"goal_radius": 0.5, "speed": 0.1, "steps": 50}
+    plain, delayed = (
+        gym.make_vec(env_id, num_envs=8, **extra, **settings)
+        for env_id, extra in (("LSNNArena-v0", {}), ("LSNNArenaDelay-v0", {"delay": 0}))
+    )
+    actions = np.random.default_rng(0).uniform(-1, 1, (120, 8, 2))
+
+    assert np.array_equal(plain.reset(seed=0)[0], delayed.reset(seed=0)[0])
+    for action in actions:
+        assert all(np.array_equal(a, b) for a, b in zip(plain.step(action)[:4], delayed.step(action)[:4], strict=True))
+
+
+def lived(env_id, name, lifetimes=60, **settings):
+    """The summaries of test lifetimes lived by a classical agent, arrays [lifetimes]."""
+    env = gym.make_vec(env_id, num_envs=lifetimes, split="test", **settings)
+    agent = classical(name, env_id, split="test", **settings)
+    obs, _ = env.reset(options={"lifetimes": np.arange(lifetimes)})
+    state, starts = agent.initial_state(lifetimes), np.ones(lifetimes, bool)
+    for _ in range(env.unwrapped.task.steps):
+        actions, state = agent.act(obs, state, starts)
+        starts = np.zeros(lifetimes, bool)
+        obs, *_, infos = env.step(actions)
+    return infos
+
+
+def test_a_searcher_that_remembers_gives_up_a_goal_that_has_moved_and_finds_the_new_one():
+    infos = lived("LSNNArenaReversal-v0", "sweep_remember", steps=1000)
+
+    assert (infos["second_find"] > 0).mean() > 0.9
+    assert np.median(infos["abandoned_after"]) < 60
+    # Within a lap (2 pi 0.58 / 0.02 = 182 steps) and the way to it.
+    assert np.median(infos["second_find"]) < 182 + 60
+
+
+def test_a_searcher_that_remembers_goes_straight_back_after_the_pause():
+    infos = lived("LSNNArenaDelay-v0", "sweep_remember", steps=1000, delay=200)
+    asked = infos["retention_steps"] > 0
+
+    # Its first step is blind, and what it remembers is a patch, not a point.
+    assert asked.mean() > 0.9
+    assert np.median((infos["retention_steps"] - infos["retention_shortest"])[asked]) <= 3
+
+
+def test_variants_of_the_arena_refuse_what_cannot_be_and_know_their_parents_settings():
+    with pytest.raises(BadValue, match="above 0, up to 1"):
+        arena(env_id="LSNNArenaReversal-v0", reversal=1.5)
+    with pytest.raises(BadValue, match="0 for none"):
+        arena(env_id="LSNNArenaDelay-v0", delay=-1)
+    with pytest.raises(UnknownName, match="Did you mean 'goal_radius'"):
+        arena(env_id="LSNNArenaDelay-v0", goalradius=0.1)
+    assert arena(env_id="LSNNArenaDelay-v0", ring=None).task.ring is None

@@ -18,7 +18,9 @@ N, STEPS = 6, 40
 LIVELY = {
     "lsnn_rl.envs.arena:Arena": [
         {"goal_radius": 0.5, "speed": 0.2, "teleport": way} for way in ("next_step", "same_step")
-    ]
+    ],
+    "lsnn_rl.envs.arena_variants:ArenaReversal": [{"goal_radius": 0.5, "speed": 0.2}],
+    "lsnn_rl.envs.arena_variants:ArenaDelay": [{"goal_radius": 0.5, "speed": 0.2, "delay": 4}],
 }
 EVERY_WAY = [(env_id, settings) for env_id, (task, _) in WORLDS.items() for settings in LIVELY.get(task, [{}])]
 
