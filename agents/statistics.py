@@ -63,6 +63,22 @@ def mean_interval(values: ArrayLike) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def share_interval(hits: int, of: int) -> Interval:
+    """A share of independent cases with Wilson's interval, which has a width also where all or none were hits.
+
+    Source: Wilson 1927.
+
+    >>> [round(x, 3) for x in share_interval(10, 10)]
+    [1.0, 0.722, 1.0]
+    """
+    if not 0 <= hits <= of or of < 1:
+        raise BadValue(f"{hits} of {of} is no share. Give a number of hits between 0 and the number of cases.")
+    share, z = hits / of, 1.959964
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
 def bootstrap_interval(
     values: ArrayLike,
     statistic: Callable[[NDArray[np.float64]], float] = lambda x: float(x.mean()),
