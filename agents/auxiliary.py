@@ -8,19 +8,27 @@ from sb3_contrib import RecurrentPPO as UpstreamPPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from lsnn_rl.agents.losses import firing_rate_loss, task_inference_loss
+from lsnn_rl.agents.losses import firing_rate_loss, spike_budget_loss, task_inference_loss
 from lsnn_rl.agents.rollout import Batch
 from lsnn_rl.agents.vec_bridge import answers, ask
 from lsnn_rl.errors import BadValue, unknown_name
+from lsnn_rl.regularizers import voltage
 
-DEFAULTS = {"task_inference": 0.0, "firing_rate": 0.0, "rate_target_hz": 20.0}
+DEFAULTS = {
+    "task_inference": 0.0,
+    "firing_rate": 0.0,
+    "rate_target_hz": 20.0,
+    "voltage": 0.0,
+    "spike_budget_hz": 0.0,
+    "spike_budget_step": 0.001,
+}
 
 
 def complete(weights: Mapping[str, float] | None) -> dict[str, float]:
     """The weights with their defaults (zero: off). Unknown names and weights that make no sense are refused.
 
-    >>> complete({"task_inference": 0.3})
-    {'task_inference': 0.3, 'firing_rate': 0.0, 'rate_target_hz': 20.0}
+    >>> complete({"task_inference": 0.3})["task_inference"], complete(None)["task_inference"]
+    (0.3, 0.0)
     """
     for name, weight in (weights or {}).items():
         if name not in DEFAULTS:
@@ -56,17 +64,35 @@ def task_size(weights: Mapping[str, float], env: VecEnv | None, policy: type, ot
     return int(ask(env, "task_vector").shape[-1])
 
 
-def costs(weights: Mapping[str, float], batch: Batch, extras: Mapping[str, Any], network: Any) -> dict[str, Tensor]:
-    """The costs that have a weight, by name, before weighting.
+def costs(
+    weights: Mapping[str, float], batch: Batch, extras: Mapping[str, Any], network: Any, multiplier: float = 0.0
+) -> dict[str, tuple[float, Tensor]]:
+    """The costs that are wanted, by name: weight and cost.
+
+    Chunks are whole columns without padding, so every step of a batch counts; `task_inference` alone masks (`known`).
+    Costs on spikes and voltages are nothing to cells that have neither.
 
     Args:
         extras: what the policy's `evaluate_sequence` gave beside values and log-probabilities.
-        network: the policy's, for its clock; only asked for if spikes were counted.
+        network: the policy's, for its clock and thresholds; only asked for if spikes were counted.
+        multiplier: weight of the spike budget, see `lsnn_rl.agents.losses.ascend`.
     """
-    found = {}
+    found: dict[str, tuple[float, Tensor]] = {}
     if weights["task_inference"] and batch.task is not None and batch.known is not None:
-        found["task_inference"] = task_inference_loss(extras["task_guess"], batch.task, batch.known)
-    if weights["firing_rate"] and extras.get("counts") is not None:
-        steps = len(batch.starts) * network.substeps
-        found["firing_rate"] = firing_rate_loss(extras["counts"], steps, network.dt_ms, weights["rate_target_hz"])
+        error = task_inference_loss(extras["task_guess"], batch.task, batch.known)
+        found["task_inference"] = weights["task_inference"], error
+    counts = extras.get("counts")
+    if counts is None:
+        return found
+    steps, dt_ms = len(batch.starts) * network.substeps, network.dt_ms
+    if weights["firing_rate"]:
+        cost = firing_rate_loss(counts, steps, dt_ms, weights["rate_target_hz"])
+        found["firing_rate"] = weights["firing_rate"], cost
+    if weights["voltage"]:
+        # The fused kernel hands out voltages at the end of a chunk only. That is a sample of the chunk, one for each of
+        # its rows, and its gradient reaches as far back as a membrane remembers.
+        state = extras["state"]
+        found["voltage"] = weights["voltage"], voltage(state["v"], network.cell.threshold(state))
+    if weights["spike_budget_hz"]:
+        found["spike_budget"] = multiplier, spike_budget_loss(counts, steps, dt_ms, weights["spike_budget_hz"])
     return found

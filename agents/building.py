@@ -1,6 +1,7 @@
 """From a policy's keywords to its parts, with an answer for every keyword that makes no sense."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from gymnasium import spaces
 
@@ -43,6 +44,22 @@ def critic_core(shared: bool | None, own: bool | None, share_features: bool) -> 
     if shared is None:
         shared = own is None and share_features
     return shared, not shared if own is None else own
+
+
+def wiring(
+    cell: str, connectivity: float | None, rewiring: Mapping[str, Any] | Literal[False] | None
+) -> tuple[Mapping[str, Any] | Literal[False] | None, dict[str, Any]]:
+    """How the synapses are rewired, and what the network is told of its connectivity: nothing if it is rewired."""
+    if rewiring is False or cell == "none":
+        return rewiring, {} if connectivity is None else {"connectivity": connectivity}
+    if connectivity is None:
+        return dict(rewiring) if rewiring else None, {}
+    also = (rewiring or {}).get("connectivity", connectivity)
+    if also != connectivity:
+        raise BadValue(
+            f"connectivity = {connectivity} and rewiring = {dict(rewiring or {})} name two fractions. Leave one out."
+        )
+    return {"connectivity": connectivity, **(rewiring or {})}, {}
 
 
 def with_neurons(cell: str, neurons: int | None, options: dict[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,22 @@
-"""What watches a training: a progress bar, and checkpoints that lose at most one interval of work."""
+"""What watches a training: a progress bar, checkpoints that lose at most one interval of work, and a validation that
+keeps the best agent."""
 
+import json
 import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 from tqdm import tqdm
 
-from lsnn_rl.agents.checkpoint import Snapshot, capture, checkpoints_in, write_checkpoint
+from lsnn_rl.agents.adapters import as_agent
+from lsnn_rl.agents.checkpoint import BEST, Snapshot, capture, checkpoints_in, write_checkpoint
+from lsnn_rl.agents.plain import replace_file
+from lsnn_rl.agents.vec_bridge import answers
 
 
 class TrainingProgress(BaseCallback):
@@ -61,7 +69,7 @@ class CheckpointCallback(BaseCallback):
     also after Ctrl-C or when training meets a NaN, is always such a snapshot; resuming repeats at most one rollout.
 
     Args:
-        folder: files are called checkpoint-<environment steps>.ckpt.
+        folder: files are called checkpoint-<environment steps>.ckpt. The best by validation stays as best.ckpt.
         every_s: seconds between files. keep: how many of them stay.
         exact: refuse worlds whose state cannot be saved; False resumes those with new lifetimes.
     """
@@ -75,12 +83,23 @@ class CheckpointCallback(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._written = time.monotonic()
+        for half in self.folder.glob(".*.ckpt.*"):  # what a killed process was writing
+            half.unlink(missing_ok=True)
         self.model.checkpoint_keeper = self  # training asks it to write when it has to stop
 
     def _on_rollout_start(self) -> None:
         self._snapshot = capture(self.model, self.exact)
         if time.monotonic() - self._written >= self.every_s:
-            self.write()
+            try:
+                self.write()
+            except OSError as problem:
+                self._written = time.monotonic()
+                newest = next(iter(checkpoints_in(self.folder)), None)
+                warnings.warn(
+                    f"A checkpoint could not be written: {problem}. Training goes on; the last one is {newest}. Make "
+                    f"room for the next, in {self.every_s:g} seconds.",
+                    stacklevel=2,
+                )
 
     def _on_step(self) -> bool:
         return True
@@ -99,6 +118,91 @@ class CheckpointCallback(BaseCallback):
             old.unlink(missing_ok=True)
         return path
 
+    def on_failure(self, what: str) -> Path | None:
+        """Write the last good checkpoint, and beside it in `stopped.json` what went wrong and when."""
+        path = self.on_interrupt()
+        report = {"at_env_steps": self.model.num_timesteps, "because": what, "go_on_from": path.name if path else None}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        replace_file(self.folder / "stopped.json", (json.dumps(report, indent=1) + "\n").encode())
+        return path
+
+    def keep_best(self, validations: list[list[float]]) -> Path:
+        """Write the last snapshot as the best so far, with the validations that say so."""
+        assert self._snapshot is not None
+        counters = {**self._snapshot["counters"], "validations": [list(entry) for entry in validations]}
+        return write_checkpoint({**self._snapshot, "counters": counters}, self.folder / BEST)
+
     def on_interrupt(self) -> Path | None:
         """Call this when training was interrupted (KeyboardInterrupt); returns the file to resume from, if any."""
         return None if self._snapshot is None else self.write()
+
+
+class ValidationCallback(BaseCallback):
+    """Lives the same lifetimes every so many steps, and keeps the agent that did best in them.
+
+    They are numbered lifetimes of the training split, which training itself never deals (`lsnn_rl.envs.splits`), lived
+    as `evaluate` lives its test: each whole and from a state at rest, most probable actions. No test lifetime chooses
+    an agent. In other worlds than ours they are episodes with seeds of their own (`lsnn_rl.agents.episodes`).
+    Nothing that training depends on is touched: with and without it the same weights are learned.
+
+    Args:
+        keeper: writes the best; comes before this one in the list of callbacks.
+        every_steps: environment steps between validations; the end of training is one more.
+        lifetimes: how many.
+    """
+
+    model: Any
+
+    def __init__(
+        self,
+        keeper: CheckpointCallback,
+        env_id: str,
+        every_steps: int = 1_000_000,
+        lifetimes: int = 64,
+        env_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.keeper, self.env_id, self.every_steps, self.lifetimes = keeper, env_id, every_steps, lifetimes
+        self.env_kwargs = dict(env_kwargs or {})
+
+    def _on_rollout_start(self) -> None:
+        if self.model.num_timesteps - self._last() >= self.every_steps:
+            self.validate()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        if self.model.num_timesteps > self._last():
+            self.validate()
+            self.logger.dump(self.model.num_timesteps)
+
+    def _last(self) -> int:
+        return int(self.model.validations[-1][0]) if self.model.validations else 0
+
+    def validate(self) -> float:
+        """The mean score now: goals, or return where there are none."""
+        score = self._score()
+        best = max((entry[1] for entry in self.model.validations), default=-np.inf)
+        self.model.validations.append([self.model.num_timesteps, score])
+        self.logger.record("validation/score", score)
+        self.logger.record("validation/best", max(score, best))
+        if score > best:
+            self.keeper.keep_best(self.model.validations)
+        return score
+
+    def _score(self) -> float:
+        from lsnn_rl.agents import episodes, evaluate
+
+        agent = as_agent(self.model, self.env_id, self.env_kwargs)
+        if not answers(self.model.env, ["lifetime_age"]):
+            lives = episodes.live_episodes(
+                agent, self.env_id, self.lifetimes, env_kwargs=self.env_kwargs, split="validation"
+            )
+            return float(lives.returns.mean())
+        env = gym.make_vec(self.env_id, num_envs=min(64, self.lifetimes), split="train", **self.env_kwargs)
+        try:
+            lives = evaluate.live(agent, env, np.arange(self.lifetimes))
+            return float((lives.goals if evaluate.score_of_world(env) == "goals" else lives.returns).mean())
+        finally:
+            env.close()

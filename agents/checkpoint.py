@@ -6,7 +6,8 @@ loading in another process and training N more, give the same weights bit for bi
 
     file = magic | sha256 of the rest | length of the JSON | JSON | safetensors
 
-It is written beside its place and renamed, so a file is either the old one or the new one, never half of each; it holds
+Beside the newest few (checkpoint-<steps>.ckpt) a run keeps the best so far (best.ckpt), see `lsnn_rl.agents.callbacks`.
+A file is written beside its place and renamed, so it is either the old one or the new one, never half of each; it holds
 data only (`lsnn_rl.agents.plain`), so reading one runs no code.
 """
 
@@ -39,6 +40,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
+BEST = "best.ckpt"
 MAGIC = b"lsnn-rl checkpoint 1\n"
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
 SETTINGS = (
@@ -53,7 +55,7 @@ SETTINGS = (
         "verbose",
         "seed",
     ),
-    *("auxiliary", "bptt_steps", "rewiring", "stagger"),
+    *("auxiliary", "bptt_steps", "burn_in_steps", "bootstrap", "rewiring", "stagger"),
 )
 COUNTERS = (
     *("num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_episode_num", "_n_updates", "_elapsed_s"),
@@ -64,6 +66,8 @@ COUNTERS = (
         "ep_success_buffer",
         "lifetime_goals",
         "lifetime_first_find",
+        "spike_multiplier",
+        "validations",
     ),
 )
 Snapshot = dict[str, Any]
@@ -73,6 +77,7 @@ def capture(model: Any, exact: bool = True) -> Snapshot:
     """Everything `load_checkpoint` needs, as data that no longer changes with the model.
 
     Args: exact: refuse a world whose state cannot be saved; False lets a resumed training begin with new lifetimes.
+        Everything else, normalisers included, goes on as it was.
     Raises: BadValue for settings that are not data, and for such a world.
     """
     learning = {
@@ -95,6 +100,7 @@ def capture(model: Any, exact: bool = True) -> Snapshot:
         "weights": dict(model.policy.state_dict()),
         "optimizer": model.policy.optimizer.state_dict(),
         "state": model._last_state,
+        "tail": model.rollout_buffer.tail(),
         "last": {name: getattr(model, name) for name in ("_last_obs", "_last_episode_starts", "_last_original_obs")},
         "counters": {name: getattr(model, name) for name in COUNTERS},
         "generators": get_generators(),
@@ -152,12 +158,16 @@ def load_checkpoint(
     model.policy.optimizer.load_state_dict(data["optimizer"])
     for name, value in {**data["last"], **data["counters"]}.items():
         setattr(model, name, value)
-    if data["env_state"] is None:
-        model._last_obs = None  # learn() will reset the world, and with it the network's state
-    else:
-        assert model.env is not None
+    assert model.env is not None
+    if data["env_state"] is not None:
         set_env_state(model.env, data["env_state"])
+    if data["env_state"] is None or data["env_state"][-1] is None:
+        model._last_obs = None  # learn() will reset the world, and with it the network's state
+        # New lifetimes: with the seed of the beginning it would meet those it began with again.
+        model.env.seed(_seed_from_here(model.seed, model.num_timesteps))
+    else:
         model._last_state = {name: value.to(model.device) for name, value in data["state"].items()}
+        model.rollout_buffer.set_tail(data.get("tail"))
     set_generators(data["generators"])
     return model
 
@@ -201,6 +211,11 @@ def set_generators(states: dict[str, Any]) -> None:
     torch.set_rng_state(states["torch"])
     if states["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def _seed_from_here(seed: int | None, steps: int) -> int:
+    """A seed for the worlds of a training that goes on after `steps`: always the same one, and not the first one."""
+    return int(np.random.SeedSequence([seed or 0, steps]).generate_state(1)[0] >> 1)
 
 
 def _newest(path: Path) -> Path:

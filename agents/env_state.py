@@ -68,28 +68,38 @@ def remake_env(recipe: dict[str, Any], env: Any, path: str | Path) -> VecEnv:
     return env
 
 
-def get_env_state(env: VecEnv, exact: bool = True) -> list[dict[str, Any]] | None:
-    """The state of every layer, from the outside in; None if it cannot be taken and `exact` is False.
+def reason_against_state(env: VecEnv) -> str | None:
+    """Which layer keeps its state to itself, so that training cannot go on in mid-lifetime; None if none does."""
+    *wrappers, inner = layers(env)
+    odd = next((layer for layer in wrappers if type(layer) not in KEPT), None)
+    if odd is not None:
+        return f"the wrapper {type(odd).__name__} keeps a state that is not known here"
+    if not (isinstance(inner, SB3VecEnv) and hasattr(inner.venv, "get_state")):
+        return f"{type(inner).__name__} cannot hand out its state (get_state)"
+    return None
+
+
+def get_env_state(env: VecEnv, exact: bool = True) -> list[dict[str, Any] | None]:
+    """The state of every layer, from the outside in; None for those that cannot tell it, if `exact` is False.
+
+    The last is None as soon as any is: then lifetimes begin anew, and only what normalisers have learned goes on.
 
     Raises: BadValue, saying which layer keeps its state to itself.
     """
     *wrappers, inner = layers(env)
-    odd = next((layer for layer in wrappers if type(layer) not in KEPT), None)
-    if odd is not None:
-        reason = f"the wrapper {type(odd).__name__} keeps a state that is not known here"
-    elif not (isinstance(inner, SB3VecEnv) and hasattr(inner.venv, "get_state")):
-        reason = f"{type(inner).__name__} cannot hand out its state (get_state)"
-    else:
-        return [*(_wrapper_state(layer) for layer in wrappers), inner.get_state()]
+    known = [_wrapper_state(layer) if type(layer) in KEPT else None for layer in wrappers]
+    reason = reason_against_state(env)
+    if reason is None:
+        return [*known, inner.get_state()]  # type: ignore[attr-defined]
     if exact:
         raise BadValue(
             f"A checkpoint goes on in mid-lifetime, but {reason}. Train in a world of lsnn_rl.envs by its id, or pass "
             "exact=False: a resumed training then begins with new lifetimes."
         )
-    return None
+    return [*known, None]
 
 
-def set_env_state(env: VecEnv, states: list[dict[str, Any]]) -> None:
+def set_env_state(env: VecEnv, states: list[dict[str, Any] | None]) -> None:
     """Continue where `get_env_state` was taken, in an environment with the same layers."""
     stack = layers(env)
     if len(stack) != len(states):
@@ -99,6 +109,8 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any]]) -> None:
             "Wrap it as it was in training."
         )
     for layer, state in zip(stack[:-1], states[:-1], strict=True):
+        if state is None:
+            continue
         for name in KEPT[type(layer)]:
             value = state[name]
             setattr(layer, name, value.copy() if isinstance(value, np.ndarray) else value)
@@ -108,7 +120,8 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any]]) -> None:
             for key, moments in state["obs_rms"].items():
                 rms: Any = layer.obs_rms
                 _set_moments(rms[key] if key else rms, moments)
-    stack[-1].set_state(states[-1])  # type: ignore[attr-defined]
+    if states[-1] is not None:
+        stack[-1].set_state(states[-1])  # type: ignore[attr-defined]
 
 
 def observation_moments(env: VecEnv) -> dict[str, dict[str, Any]] | None:

@@ -131,3 +131,28 @@ def firing_rate_loss(counts: Tensor, simulation_steps: int, dt_ms: float, target
     0.25
     """
     return firing_rate(counts, simulation_steps, dt_ms, target_hz) / per_step(target_hz, dt_ms) ** 2
+
+
+def spike_budget_loss(counts: Tensor, simulation_steps: int, dt_ms: float, budget_hz: float) -> Tensor:
+    """How far the mean rate of all cells lies above the budget, as a share of it; below zero if under budget.
+
+        mean over rows and cells of (counts / duration) / budget - 1
+
+    Times a multiplier that grows while the budget is exceeded and falls again below it (`ascend`), this is the
+    Lagrangian of learning under the constraint: spikes cost nothing as long as there are few.
+
+    Args: as for `firing_rate_loss`.
+
+    >>> round(spike_budget_loss(torch.tensor([[10.0, 30.0]]), 1000, 1.0, budget_hz=16.0).item(), 6)
+    0.25
+    """
+    return counts.mean() / (simulation_steps * per_step(budget_hz, dt_ms)) - 1
+
+
+def ascend(multiplier: float, excess: float, step: float) -> float:
+    """The multiplier of a constraint after one step of dual ascent: it never falls below zero.
+
+    >>> ascend(0.25, excess=0.5, step=0.5), ascend(0.25, excess=-1.0, step=0.5)
+    (0.5, 0.0)
+    """
+    return max(0.0, multiplier + step * excess)

@@ -7,7 +7,7 @@ and hands the network's state in and out as it is: `lsnn_rl.RecurrentPPO` uses i
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -63,8 +63,9 @@ class LSNNPolicy(UpstreamFace):
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
         rate_cost, rate_target_hz: cost on firing rates, for upstream's algorithm only, which has no place for such
             costs (it hands over no mask, so padded steps count too). `lsnn_rl.RecurrentPPO` takes `auxiliary=`.
-        rewiring: of the actor's network: options of `lsnn_rl.rewiring`, for example dict(connectivity=0.12); "method"
-            defaults to "deep_r".
+        connectivity: fraction of the actor's synapses that may exist at a time, rewired by DEEP R while it learns.
+        rewiring: other options of `lsnn_rl.rewiring`, for example dict(connectivity=0.12, method="set"); the method is
+            "deep_r" unless told. False with a `connectivity`: a fixed random mask instead.
         **network: options of the network by name: regular, adaptive, size, tau_mem_ms, tau_adapt_ms, beta, substeps ...
     Raises: BadValue, UnknownName; WrongAlgorithm when an algorithm that keeps no state asks for it.
 
@@ -113,7 +114,8 @@ class LSNNPolicy(UpstreamFace):
         task_size: int | None = None,
         rate_cost: float = 0.0,
         rate_target_hz: float = 10.0,
-        rewiring: Mapping[str, Any] | None = None,
+        connectivity: float | None = None,
+        rewiring: Mapping[str, Any] | Literal[False] | None = None,
         **network: Any,
     ) -> None:
         refuse_memoryless_caller(type(self).__name__)
@@ -150,11 +152,12 @@ class LSNNPolicy(UpstreamFace):
         # Flattened numbers are what SB3's preprocessing and extractor would make of them, a dozen calls later.
         self._as_it_is = plain and isinstance(observation_space, spaces.Box)
         self.cell = self._which_cell(cell)
-        self.network_options = building.with_neurons(self.cell, lstm_hidden_size, network)
+        self.rewiring, fixed = building.wiring(self.cell, connectivity, rewiring)
+        self.network_options = building.with_neurons(self.cell, lstm_hidden_size, {**network, **fixed})
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
         self.normalized, self.keep_direction = normalized, keep_direction
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
-        self.rate_cost, self.rate_target_hz, self.rewiring = rate_cost, rate_target_hz, rewiring
+        self.rate_cost, self.rate_target_hz = rate_cost, rate_target_hz
         self.shared_lstm, self.enable_critic_lstm = shared, own
 
         self.lstm_kwargs: dict[str, Any] = {}  # upstream's attribute
@@ -196,20 +199,21 @@ class LSNNPolicy(UpstreamFace):
 
     def evaluate_sequence(
         self, obs: Any, actions: Tensor, state: State, starts: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor | None]]:
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Any]]:
         """Values, log-probabilities and entropy of what was done, with gradient: the same stepping as `act`.
 
         Args:
             obs: [T, N, ...]. actions: [T, N, ...]. state: before the first step. starts: [T, N].
         Returns: values [T, N], log-probabilities [T, N], entropy [T, N], and what auxiliary costs need: "counts",
-            spikes of each cell over the sequence, [N, H] or None; "task_guess" [T, N, V] where there is such a head.
+            spikes of each cell over the sequence, [N, H] or None; "state", after the last step; "task_guess" [T, N, V]
+            where there is such a head.
         """
         obs = to_tensor(obs, self.observation_space, self.device, axes=2)
         features = self._features(obs, axes=2)
-        latent_pi, latent_vf, readout, counts, _ = self._latents(features, state, starts, counts=True)
+        latent_pi, latent_vf, readout, counts, state = self._latents(features, state, starts, counts=True)
         params = self._action_params(latent_pi)
         log_probs, entropy = self.head.evaluate(params, self.spread, actions.reshape(*params.shape[:2], -1))
-        extras: dict[str, Tensor | None] = {"counts": counts}
+        extras: dict[str, Any] = {"counts": counts, "state": state}
         if self.task_net is not None:
             extras["task_guess"] = self.task_net(readout)
         return self.value_net(latent_vf).squeeze(-1), log_probs, entropy, extras
@@ -322,7 +326,7 @@ class LSNNPolicy(UpstreamFace):
 
     def _make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         optimizer = self.optimizer_class(self.parameters(), **{"lr": learning_rate, **self.optimizer_kwargs})
-        if self.rewiring is None:
+        if not self.rewiring:
             return optimizer
         options = dict(self.rewiring)
         return REWIRINGS.get(options.pop("method", "deep_r")).for_network(optimizer, self.lstm_actor.network, **options)

@@ -15,12 +15,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import yaml
 
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
 from lsnn_rl.settings import build, changed
 
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
+ELSEWHERE: dict[str, Any] = {
+    "ppo": {"n_steps": 128, "batch_size": 512, "n_epochs": 4, "gae_lambda": 0.9},
+    "train": {"total_steps": 500_000, "validate_every_steps": 50_000},
+    "test": {"lifetimes": 100},
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,9 @@ class PPORecipe:
     max_grad_norm: float = 0.5
     target_kl: float | None = None
     bptt_steps: int | None = None
+    burn_in_steps: int = 0
+    bootstrap: bool = True
+    stagger: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,22 +73,32 @@ class WarmUpRecipe:
 
 @dataclass(frozen=True)
 class AuxiliaryRecipe:
-    """Costs beside PPO's: telling the hidden task (known in training only), and firing above a rate."""
+    """Costs beside PPO's: telling the hidden task (known in training only), firing beside a rate, voltages beyond
+    threshold, and a budget of spikes (0: none)."""
 
     task_inference: float = 0.0
     firing_rate: float = 0.0
     rate_target_hz: float = 20.0
+    voltage: float = 0.0
+    spike_budget_hz: float = 0.0
+    spike_budget_step: float = 0.001
 
 
 @dataclass(frozen=True)
 class TrainRecipe:
-    """How long and from which seed; training ends at whichever of `total_steps` and `minutes` comes first."""
+    """How long and from which seed; training ends at whichever of `total_steps` and `minutes` comes first.
+
+    The agent that is kept in the end is the best of those that lived `validation_lifetimes` lifetimes of the training
+    split every `validate_every_steps` environment steps; None keeps the last one.
+    """
 
     total_steps: int = 20_000_000
     minutes: float | None = None
     seed: int = 0
     threads: int = 1
     checkpoint_every_s: float = 120.0
+    validate_every_steps: int | None = 1_000_000
+    validation_lifetimes: int = 64
 
 
 @dataclass(frozen=True)
@@ -157,7 +176,8 @@ def read_recipe(path: str | Path) -> Recipe:
 def find_recipe(name: str) -> Recipe:
     """The recipe a person means: a path, a zoo name ("LSNNArena-v0/lsnn"), or a world's id.
 
-    An id means that world's LSNN from the zoo, or all defaults where the zoo has none.
+    An id means that world's LSNN from the zoo, or all defaults where the zoo has none. The id of a world that is not of
+    this package means settings for short episodes and environments that are stepped one by one.
     """
     if Path(name).exists():
         return read_recipe(name)
@@ -166,6 +186,8 @@ def find_recipe(name: str) -> Recipe:
             return read_recipe(place)
     if name in _world_ids():
         return Recipe.from_dict({"env": {"id": name}})
+    if name in gym.registry:
+        return Recipe.from_dict({"env": {"id": name, "n_envs": 16}, **ELSEWHERE})
     if name.endswith((".yml", ".yaml")):
         raise MissingFile(f"There is no recipe at {name}. Give a recipe.yml, its folder, or one of: {_known_names()}.")
     raise unknown_name("recipe or world", name, [*zoo_names(), *_world_ids()])
@@ -195,6 +217,8 @@ def _check(recipe: Recipe) -> None:
         "train.total_steps": recipe.train.total_steps,
         "train.threads": recipe.train.threads,
         "train.checkpoint_every_s": recipe.train.checkpoint_every_s,
+        "train.validate_every_steps": recipe.train.validate_every_steps or 1,
+        "train.validation_lifetimes": recipe.train.validation_lifetimes,
         "test.lifetimes": recipe.test.lifetimes,
         "warm_up.batch": recipe.warm_up.batch,
         "warm_up.steps": recipe.warm_up.steps,

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from lsnn_rl.agents.auxiliary import complete, costs, task_size
 from lsnn_rl.agents.bounds import within
 from lsnn_rl.agents.callbacks import TrainingProgress
-from lsnn_rl.agents.losses import ppo_loss
+from lsnn_rl.agents.losses import ascend, ppo_loss
 from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.policies import (
     FeedForwardPolicy,
@@ -39,11 +39,11 @@ from lsnn_rl.agents.policies import (
     MultiInputLSNNPolicy,
     RNNPolicy,
 )
-from lsnn_rl.agents.rollout import Rollout
+from lsnn_rl.agents.rollout import Batch, Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
 from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
 from lsnn_rl.errors import BadValue, unknown_name
-from lsnn_rl.state import rows, take
+from lsnn_rl.state import State, rows, take
 
 POLICIES = (LSNNPolicy, MultiInputLSNNPolicy, LIFPolicy, GRUPolicy, LSTMPolicy, RNNPolicy, FeedForwardPolicy)
 
@@ -65,9 +65,16 @@ class RecurrentPPO(OnPolicyAlgorithm):
         normalize_advantage: over the whole rollout, since the columns of one minibatch are few and correlated.
         target_kl: ends the update once approx_kl of a minibatch exceeds 1.5 times this, as in SB3; logged.
         bptt_steps: gradients reach this far back, in environment steps; divides n_steps (None: n_steps).
+        burn_in_steps: before every chunk its first state is computed anew from this many steps earlier, without
+            gradient, with the weights as they are by then; 0 takes the state as it was when acted.
+        bootstrap: whether a lifetime that was cut off is worth what would have come after its end. False: the end is
+            the end, so with gae_lambda = 1 the targets are the Monte-Carlo returns of whole lifetimes.
         auxiliary: weights of costs beside PPO's: `task_inference` (telling the hidden task, which the world reveals in
-            training only), `firing_rate` (distance from `rate_target_hz`, in units of that target).
-        rewiring: how the policy's synapses are rewired, e.g. {"connectivity": 0.2}; the same as policy_kwargs rewiring.
+            training only), `firing_rate` (distance from `rate_target_hz`, in units of that target), `voltage`
+            (membranes beyond +-threshold at the ends of chunks). `spike_budget_hz` bounds the mean rate of all cells:
+            its multiplier rises by `spike_budget_step` times the relative excess after every update. 0 is off.
+        rewiring: how the policy's synapses are rewired, e.g. {"connectivity": 0.2}; the same as policy_kwargs rewiring
+            or, for DEEP R, policy_kwargs connectivity.
         stagger: let the first lifetimes begin at evenly spread ages, so that they do not all end in one step.
     Raises: BadValue, UnknownName or WrongAlgorithm at construction for what cannot be trained.
     """
@@ -114,6 +121,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         *,
         auxiliary: Mapping[str, float] | None = None,
         bptt_steps: int | None = None,
+        burn_in_steps: int = 0,
+        bootstrap: bool = True,
         rewiring: Mapping[str, Any] | None = None,
         n_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
@@ -143,10 +152,13 @@ class RecurrentPPO(OnPolicyAlgorithm):
             supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
         )
         self.batch_size, self.n_epochs, self.bptt_steps = batch_size, n_epochs, bptt_steps
+        self.burn_in_steps, self.bootstrap = burn_in_steps, bootstrap
         self.clip_range, self.clip_range_vf = clip_range, clip_range_vf
         self.normalize_advantage, self.target_kl, self.stagger = normalize_advantage, target_kl, stagger
         self.auxiliary = complete(auxiliary)
         self.rewiring = dict(rewiring) if rewiring else None
+        self.spike_multiplier = 0.0  # of the spike budget
+        self.validations: list[list[float]] = []  # environment steps and score, see ValidationCallback
         self._last_state: dict[str, Tensor] | None = None
         self._elapsed_s = 0.0
         self._lifetime_steps = 0
@@ -187,7 +199,13 @@ class RecurrentPPO(OnPolicyAlgorithm):
         ).to(self.device)
         self.verbs = verbs_of(self.policy)
         self.rollout_buffer = Rollout(
-            self.n_steps, self.n_envs, self.observation_space, self.bptt_steps, self.device, width
+            self.n_steps,
+            self.n_envs,
+            self.observation_space,
+            self.bptt_steps,
+            self.device,
+            width,
+            self.burn_in_steps,
         )
         # A state that was saved with the model goes on; one of another size belongs to other environments.
         if self._last_state is None or rows(self._last_state) not in (0, self.n_envs):
@@ -238,10 +256,16 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
         with torch.no_grad():
             self._bootstrap(rollout_buffer)
-            rollout_buffer.finish(self._values(new_obs, state, dones), dones, self.gamma, self.gae_lambda)
+            self._finish_rollout(rollout_buffer, self._values(new_obs, state, dones), dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _finish_rollout(self, rollout: Rollout, values: Tensor, dones: np.ndarray) -> None:
+        try:
+            rollout.finish(values, dones, self.gamma, self.gae_lambda)
+        except BadValue as problem:
+            raise BadValue(f"{problem} {self._rescue(str(problem))}") from None
 
     def _finish_lifetimes(self, done: np.ndarray, infos: list[dict[str, Any]], state: dict[str, Tensor]) -> None:
         """Take what ended lifetimes tell: their statistics, and their last observation if they were cut off."""
@@ -254,7 +278,11 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 self.lifetime_goals.append(float(info["goals"]))
             if info.get("first_find") is not None and info["first_find"] >= 0:
                 self.lifetime_first_find.append(float(info["first_find"]))
-        cut = [i for i in done if infos[i].get("TimeLimit.truncated") and "terminal_observation" in infos[i]]
+        cut = [
+            i
+            for i in done
+            if self.bootstrap and infos[i].get("TimeLimit.truncated") and "terminal_observation" in infos[i]
+        ]
         if cut:
             here = torch.as_tensor(cut, device=self.device)
             self.rollout_buffer.cut(np.array(cut), [infos[i]["terminal_observation"] for i in cut], take(state, here))
@@ -289,8 +317,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self.rollout_buffer.minibatches(self.batch_size, self.n_epochs, self.normalize_advantage)
         ):
             for batch in minibatches:
+                state = batch.state if batch.before is None else self._refreshed(batch)
                 values, log_probs, entropy, extras = self.verbs.evaluate_sequence(
-                    batch.observations, batch.actions, batch.state, batch.starts
+                    batch.observations, batch.actions, state, batch.starts
                 )
                 loss, parts = ppo_loss(
                     log_probs,
@@ -306,8 +335,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
                     vf_coef=self.vf_coef,
                 )
                 network = getattr(self.policy, "network", None)
-                for name, cost in costs(self.auxiliary, batch, extras, network).items():
-                    loss = loss + self.auxiliary[name] * cost
+                beside = costs(self.auxiliary, batch, extras, network, self.spike_multiplier)
+                for name, (weight, cost) in beside.items():
+                    loss = loss + weight * cost
                     parts[name + "_loss"] = cost.detach()
                 parts["loss"] = loss.detach()
                 for name, part in parts.items():
@@ -331,24 +361,39 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
         self._log_update(logs, clip_range, clip_range_vf, stopped_at)
         if spikes is not None:
-            self._log_spikes(spikes, watched)
+            rate_hz = self._log_spikes(spikes, watched)
+            if budget_hz := self.auxiliary["spike_budget_hz"]:
+                excess = rate_hz / budget_hz - 1
+                self.spike_multiplier = ascend(self.spike_multiplier, excess, self.auxiliary["spike_budget_step"])
+
+    @torch.no_grad()
+    def _refreshed(self, batch: Batch) -> State:
+        """The state before the first step of every column, from the burn-in and with the weights as they are now."""
+        assert batch.before is not None
+        observations, starts, state, known = batch.before
+        for t in range(len(starts)):
+            obs = {key: value[t] for key, value in observations.items()} if isinstance(observations, dict) else None
+            seen = observations[t] if obs is None else obs  # type: ignore[index]
+            *_, state = self.verbs.act(seen, state, starts[t], deterministic=True)  # draws no random number
+        keep = {name: known.view(-1, *[1] * (value.dim() - 1)) for name, value in state.items()}
+        return {name: torch.where(keep[name], value, batch.state[name]) for name, value in state.items()}
 
     def _guard(self, numbers: dict[str, float]) -> None:
         """Stop before a loss or gradient that is not finite reaches the weights."""
         bad = [f"{name} is {number}" for name, number in numbers.items() if not math.isfinite(number)]
         if bad:
+            what = f"Training stopped at {self.num_timesteps} steps because {', '.join(bad)}"
             raise BadValue(
-                f"Training stopped at {self.num_timesteps} steps because {', '.join(bad)}; the weights are still those "
-                f"from before. {self._rescue()} Lower learning_rate or max_grad_norm, or look for huge rewards or "
-                "observations."
+                f"{what}; the weights are still those from before. {self._rescue(what)} Lower learning_rate or "
+                "max_grad_norm, or look for huge rewards or observations."
             )
 
-    def _rescue(self) -> str:
-        """Write the last good checkpoint where a CheckpointCallback keeps them, and say so."""
+    def _rescue(self, what: str) -> str:
+        """Write the last good checkpoint where a CheckpointCallback keeps them, with `what` beside it, and say so."""
         keeper = getattr(self, "checkpoint_keeper", None)
         if keeper is None:
             return "Keep them with save_checkpoint(model, path)."
-        return f"The last good checkpoint is {keeper.on_interrupt()}: go on from it with load_checkpoint."
+        return f"The last good checkpoint is {keeper.on_failure(what)}: go on from it with load_checkpoint."
 
     # ---- logging -----------------------------------------------------------------------------------------------------
 
@@ -364,20 +409,26 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.logger.record("train/clip_range", clip_range)
         if clip_range_vf is not None:
             self.logger.record("train/clip_range_vf", clip_range_vf)
-        if self.target_kl is not None:
-            self.logger.record("train/epochs_done", self.n_epochs if stopped_at is None else stopped_at)
+        if self.target_kl is None:
+            return
+        self.logger.record("train/epochs_done", self.n_epochs if stopped_at is None else stopped_at)
+        reason = f"approx_kl {logs['approx_kl'][-1]:.4f} exceeds 1.5 x target_kl {self.target_kl}"
+        self.logger.record("train/stopped_because", "" if stopped_at is None else reason, exclude="tensorboard")
         if stopped_at is not None and self.verbose >= 1:
-            print(
-                f"Update ended in epoch {stopped_at + 1} of {self.n_epochs}: approx_kl {logs['approx_kl'][-1]:.4f} "
-                f"exceeds 1.5 x target_kl {self.target_kl}"
-            )
+            print(f"Update ended in epoch {stopped_at + 1} of {self.n_epochs}: {reason}")
 
-    def _log_spikes(self, spikes: Tensor, watched: int) -> None:
-        """Log the spikes [H] that each cell emitted in `watched` environment steps, all rows together."""
+    def _log_spikes(self, spikes: Tensor, watched: int) -> float:
+        """Log the spikes [H] that each cell emitted in `watched` environment steps, all rows together.
+
+        Returns: the mean rate in hertz.
+        """
         network = self.policy.network
-        seconds = watched * network.substeps * network.dt_ms / 1000
-        self.logger.record("spikes/rate_hz", spikes.mean().item() / seconds)
+        rate_hz = spikes.mean().item() / (watched * network.substeps * network.dt_ms / 1000)
+        self.logger.record("spikes/rate_hz", rate_hz)
         self.logger.record("spikes/dead_fraction", (spikes == 0).float().mean().item())
+        if self.auxiliary["spike_budget_hz"]:
+            self.logger.record("spikes/budget_multiplier", self.spike_multiplier)
+        return rate_hz
 
     def dump_logs(self, iteration: int = 0) -> None:
         if self.lifetime_goals:
@@ -418,6 +469,11 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if self.stagger and (reset_num_timesteps or self._last_obs is None):
             assert self.env is not None
             self._lifetime_steps = stagger(self.env)
+        if reset_num_timesteps:
+            self.validations = []
+        if reset_num_timesteps or self._last_obs is None:
+            self.rollout_buffer.reset()
+            self.rollout_buffer.set_tail(None)  # the worlds begin anew
         callbacks = list(callback) if isinstance(callback, list) else [callback] if callback is not None else []
         wrapped = [part if isinstance(part, BaseCallback) else ConvertCallback(part) for part in callbacks]
         if progress_bar:

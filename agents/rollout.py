@@ -3,9 +3,14 @@
 Acting reads its observations from this buffer, so what is trained on later is, to the bit, what was acted on. Of the
 network only the state at chunk starts is kept: a chunk is run again from there, with its resets, and every state in
 between comes out again. A column is one chunk of one environment; a minibatch is some columns, never a part of one.
+No column is padded, however short its lifetimes are, so every step of a batch counts and there is nothing to sort by
+length here (gated cells, whose torch kernels know no resets, do so for themselves: `lsnn_rl.network.gated_sequence`).
+
+With `burn_in_steps` a column also brings the steps before it and the state before those, so that the state at its start
+can be computed anew with the weights as they are now. For the first chunk they are the last rollout's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +23,15 @@ from lsnn_rl.errors import BadValue
 from lsnn_rl.state import State, take
 
 Observations = Tensor | dict[str, Tensor]
+
+
+class Before(NamedTuple):
+    """What came before the columns of a batch: M steps, from which their first state can be computed anew."""
+
+    observations: Observations  # [M, B, ...]
+    starts: Tensor  # [M, B] bool
+    state: State  # [B, ...], before the first of these steps
+    known: Tensor  # [B] bool, False where nothing before the column was seen
 
 
 class Batch(NamedTuple):
@@ -33,6 +47,7 @@ class Batch(NamedTuple):
     state: State  # [B, ...], before the first step and before its reset
     task: Tensor | None = None  # [L, B, V], the hidden task, where an auxiliary cost asks for it
     known: Tensor | None = None  # [L, B] bool, whether it could be known by then
+    before: Before | None = None
 
 
 class Rollout:
@@ -43,7 +58,8 @@ class Rollout:
         observation_space: of one environment; Dict spaces are kept key by key.
         device: where minibatches are wanted.
         task_size: width V of the hidden task, 0 if nothing asks for it.
-    Raises: BadValue if the chunks do not fill the rollout.
+        burn_in_steps: steps that a column brings from before it, below T.
+    Raises: BadValue if the chunks do not fill the rollout, or the burn-in is longer than it.
     """
 
     def __init__(
@@ -54,6 +70,7 @@ class Rollout:
         bptt_steps: int | None = None,
         device: torch.device | str = "cpu",
         task_size: int = 0,
+        burn_in_steps: int = 0,
     ) -> None:
         bptt_steps = bptt_steps or n_steps
         if n_steps % bptt_steps:
@@ -62,11 +79,22 @@ class Rollout:
                 f"would be left over. Make n_steps a multiple of bptt_steps, for example {-(-n_steps // bptt_steps)} "
                 f"chunks with n_steps={-(-n_steps // bptt_steps) * bptt_steps}."
             )
+        if not 0 <= burn_in_steps < n_steps:
+            raise BadValue(
+                f"burn_in_steps = {burn_in_steps} does not fit a rollout of {n_steps} steps. "
+                f"Give a number from 0 (none) to {n_steps - 1}; a few time constants of the fast dynamics are enough."
+            )
         self.n_steps, self.n_envs, self.bptt_steps, self.device = n_steps, n_envs, bptt_steps, torch.device(device)
-        self.observations = _storage(observation_space, (n_steps, n_envs))
+        self.burn_in = burn_in_steps
+        # The rows before the first step are the last rollout's end, for the burn-in of the first chunk.
+        seen, starts = (n_steps + burn_in_steps, n_envs), torch.zeros(n_steps + burn_in_steps, n_envs, dtype=torch.bool)
+        self._seen, self._seen_starts = _storage(observation_space, seen), starts
+        self._before: dict[int, State] = {}  # by row of `_seen`: states at which a burn-in begins
+        self._tail_known, self.pos = False, 0
+        self.observations = _from(self._seen, burn_in_steps)
         self._rows = [_row(self.observations, t) for t in range(n_steps)]
         self._written = _numpy(self.observations)
-        self.starts = torch.zeros(n_steps, n_envs, dtype=torch.bool)
+        self.starts = starts[burn_in_steps:]
         self._starts = self.starts.numpy()
         self._start_rows = self.starts.unbind(0)
         self.rewards = torch.zeros(n_steps, n_envs)
@@ -76,7 +104,9 @@ class Rollout:
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new rollout."""
+        """Begin a new rollout; if the last one was filled, its end is what came before this one."""
+        if self.pos:
+            self.set_tail(self.tail())
         self.pos = 0
         self._states: list[State] = []
         self._acted: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -91,6 +121,8 @@ class Rollout:
         t = self.pos
         if t % self.bptt_steps == 0:
             self._states.append(state)
+        if self.burn_in and (t + self.burn_in) % self.bptt_steps == 0:
+            self._before[t + self.burn_in] = state
         if isinstance(self._written, dict):
             for key, column in self._written.items():
                 column[t] = obs[key]
@@ -98,6 +130,23 @@ class Rollout:
             self._written[t] = obs
         self._starts[t] = starts
         return self._rows[t], self._start_rows[t]
+
+    def tail(self) -> dict[str, Any] | None:
+        """What the burn-in of the next rollout needs to know of this one; None if there is none, or nothing to know."""
+        if not self.burn_in or self.pos not in (0, self.n_steps) or not (self.pos or self._tail_known):
+            return None
+        seen = [part[self.pos : self.pos + self.burn_in].clone() for part in self._parts_seen()]
+        return {"seen": seen, "before": {row - self.pos: s for row, s in self._before.items() if row >= self.pos}}
+
+    def set_tail(self, tail: Mapping[str, Any] | None) -> None:
+        """Begin behind an equal rollout that had this `tail`; None: nothing came before."""
+        self._tail_known, self._before = tail is not None, dict(tail["before"]) if tail else {}
+        for part, kept in zip(self._parts_seen(), tail["seen"] if tail else [], strict=False):
+            part[: self.burn_in] = kept
+
+    def _parts_seen(self) -> list[Tensor]:
+        parts = list(self._seen.values()) if isinstance(self._seen, dict) else [self._seen]
+        return [*parts, self._seen_starts]
 
     def as_tensor(self, obs: Any) -> Observations:
         """An observation [N, ...] in the types in which the rollout keeps it."""
@@ -189,16 +238,37 @@ class Rollout:
         }
         state = {name: torch.cat([part[name] for part in self._states]) for name in self._states[0]}
         columns = self.n_envs * (self.n_steps // self.bptt_steps)
+        before = self._burn_in_columns() if self.burn_in else None
         parts = min(columns, max(1, round(columns * self.bptt_steps / batch_size) if batch_size else 4))
 
         def epoch() -> Iterator[Batch]:
             for chosen in torch.randperm(columns).tensor_split(parts):
                 index = chosen.to(self.device)
                 chunks: dict[str, Any] = {name: _columns(part, index) for name, part in folded.items()}
-                yield Batch(**chunks, state=take(state, index))
+                yield Batch(**chunks, state=take(state, index), before=before and _chosen(before, index))
 
         for _ in range(epochs):
             yield epoch()
+
+    def _burn_in_columns(self) -> Before:
+        """The steps before every column, in the order of columns."""
+        chunks = self.n_steps // self.bptt_steps
+        first = [chunk * self.bptt_steps for chunk in range(chunks)]  # rows of `_seen`
+
+        def ahead(part: Observations) -> Observations:
+            if isinstance(part, dict):
+                return {key: ahead(value) for key, value in part.items()}  # type: ignore[misc]
+            return torch.cat([part[row : row + self.burn_in] for row in first], dim=1).to(self.device)
+
+        anything = self._states[0]  # stands where nothing is known, and is not used
+        states = [self._before.get(row, anything) for row in first]
+        known = torch.tensor([row >= self.burn_in or self._tail_known for row in first], device=self.device)
+        return Before(
+            ahead(self._seen),
+            ahead(self._seen_starts),  # type: ignore[arg-type]
+            {name: torch.cat([state[name] for state in states]) for name in anything},
+            known.repeat_interleave(self.n_envs),
+        )
 
     def _fold(self, part: Observations) -> Observations:
         """[T, N, ...] as columns [L, T/L * N, ...]: column c * N + n is chunk c of environment n."""
@@ -227,6 +297,15 @@ def _storage(space: spaces.Space, lead: tuple[int, int]) -> Observations:
     floats = np.issubdtype(space.dtype, np.floating)
     dtype = torch.float32 if floats else torch.from_numpy(np.zeros(1, space.dtype)).dtype
     return torch.zeros(*lead, *space.shape, dtype=dtype)
+
+
+def _from(part: Observations, row: int) -> Observations:
+    return {key: value[row:] for key, value in part.items()} if isinstance(part, dict) else part[row:]
+
+
+def _chosen(before: Before, index: Tensor) -> Before:
+    observations, starts = _columns(before.observations, index), before.starts.index_select(1, index)
+    return Before(observations, starts, take(before.state, index), before.known[index])
 
 
 def _row(part: Observations, t: int) -> Observations:

@@ -2,10 +2,10 @@
 
 recipe.yml      the resolved recipe, defaults included
 command.txt     the command line          versions.json   what it ran with
-checkpoints/    checkpoint-<steps>.ckpt, exact to resume from
+checkpoints/    checkpoint-<steps>.ckpt, exact to resume from; best.ckpt, the best by validation lifetimes
 logs/<n>/       TensorBoard and progress.csv, one folder per session
-agent/          the finished agent, safe to share
-card.json       how well it does on the recipe's test lifetimes
+agent/          the finished agent, safe to share: the best by validation
+card.json       how well it does on the recipe's test lifetimes, and which agent that is
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -103,45 +103,85 @@ def build(recipe: Recipe) -> "RecurrentPPO":
 
 
 def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool) -> Card:
-    """Write the agent, let it live the test lifetimes, write its card."""
-    from lsnn_rl.agents.checkpoint import save_agent
-    from lsnn_rl.agents.evaluate import evaluate
+    """Write the best agent by validation (the last one without), let it live the test lifetimes, write its card."""
+    from lsnn_rl.agents.checkpoint import BEST, load_checkpoint, save_agent
 
-    save_agent(model, run / "agent")
-    test = recipe.test
-    say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each trial.")
+    kept = run / "checkpoints" / BEST
+    best = load_checkpoint(kept) if kept.is_file() else model
+    save_agent(best, run / "agent")
     with share_bar(progress) as on_progress:
-        card = evaluate(
-            str(run),
-            recipe.env.id,
-            test.split,
-            test.lifetimes,
-            test.deterministic,
-            env_kwargs=recipe.env.kwargs,
-            name=recipe.policy.get("cell", "lsnn"),
-            on_progress=on_progress,
-        )
+        card = _test(best, recipe, run, say, on_progress)
     card["training"] = {
         "env_steps": model.num_timesteps,
         "minutes": round(model._elapsed_s / 60, 2),
         "seed": recipe.train.seed,
+        "agent": "the last one" if best is model else "the best by validation",
+        "agent_env_steps": best.num_timesteps,
+        "validation": None if best is model else _validation(model, best, recipe),
     }
     card.save(run / "card.json")
     return card
 
 
+def _test(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, on_progress: Callable[[float], None]) -> Card:
+    from lsnn_rl.agents.episodes import evaluate_episodes
+    from lsnn_rl.agents.evaluate import evaluate
+    from lsnn_rl.agents.vec_bridge import answers
+
+    test, env, cell = recipe.test, recipe.env, recipe.policy.get("cell", "lsnn")
+    assert model.env is not None
+    if answers(model.env, ["lifetime_age"]):
+        say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each trial.")
+        return evaluate(
+            str(run),
+            env.id,
+            test.split,
+            test.lifetimes,
+            test.deterministic,
+            env_kwargs=env.kwargs,
+            name=cell,
+            on_progress=on_progress,
+        )
+    say(f"Living {test.lifetimes} episodes, and once more with the state wiped at every step.")
+    return evaluate_episodes(
+        str(run), env.id, test.lifetimes, test.deterministic, env.kwargs, name=cell, on_progress=on_progress
+    )
+
+
+def _validation(model: "RecurrentPPO", best: "RecurrentPPO", recipe: Recipe) -> dict[str, Any]:
+    """What chose the agent: scores of the training lifetimes reserved for this, by environment steps."""
+    return {
+        "lifetimes": recipe.train.validation_lifetimes,
+        "best": best.validations[-1][1],
+        "curve": {
+            "env_steps": [int(steps) for steps, _ in model.validations],
+            "score": [round(score, 3) for _, score in model.validations],
+        },
+    }
+
+
 def _learn(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progress: bool) -> Card:
     from stable_baselines3.common.logger import configure
 
-    from lsnn_rl.agents.callbacks import CheckpointCallback
+    from lsnn_rl.agents.callbacks import CheckpointCallback, ValidationCallback
+    from lsnn_rl.agents.env_state import reason_against_state
 
+    assert model.env is not None
+    reason = reason_against_state(model.env)
+    if reason is not None:
+        say(f"{reason[0].upper()}{reason[1:]}: a resumed training begins with new episodes, all else goes on exactly.")
     session = 1 + sum(1 for _ in (run / "logs").glob("*"))
     model.set_logger(configure(str(run / "logs" / str(session)), ["tensorboard", "csv"]))
-    keeper = CheckpointCallback(run / "checkpoints", recipe.train.checkpoint_every_s)
+    settings = recipe.train
+    keeper = CheckpointCallback(run / "checkpoints", settings.checkpoint_every_s, exact=reason is None)
+    watchers: list[Any] = [keeper]
+    if settings.validate_every_steps:
+        every, lifetimes = settings.validate_every_steps, settings.validation_lifetimes
+        watchers.append(ValidationCallback(keeper, recipe.env.id, every, lifetimes, recipe.env.kwargs))
     try:
         # Also at first it goes on with something: the clock that the warm-up started.
-        steps, minutes = recipe.train.total_steps, recipe.train.minutes
-        model.learn(steps, keeper, progress_bar=progress, minutes=minutes, resume=True)
+        steps, minutes = settings.total_steps, settings.minutes
+        model.learn(steps, watchers, progress_bar=progress, minutes=minutes, resume=True)
         return finish(model, recipe, run, say, progress)
     except KeyboardInterrupt:
         kept = keeper.on_interrupt()

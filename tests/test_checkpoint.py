@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import time
@@ -29,7 +30,13 @@ from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
 ROOT = Path(__file__).resolve().parent.parent
 TOTAL = 8 * 64
 POLICIES = {
-    "lsnn": {"policy_kwargs": {"regular": 5, "adaptive": 5, "readouts": 6}},
+    "lsnn": {
+        "policy_kwargs": {"regular": 5, "adaptive": 5, "readouts": 6, "input_gain": 4.0},
+        "bptt_steps": 8,
+        "burn_in_steps": 5,
+        "auxiliary": {"task_inference": 0.3, "spike_budget_hz": 1.0, "spike_budget_step": 0.1},
+    },
+    "lstm": {"policy_kwargs": {"cell": "lstm", "size": 8, "readouts": 6}},
     "gru": {"policy_kwargs": {"cell": "gru", "size": 8, "readouts": 6}},
     "rewired": {
         "policy_kwargs": {"regular": 5, "adaptive": 5, "readouts": 6},
@@ -76,30 +83,39 @@ import sys, torch
 torch.set_num_threads(1)
 import lsnn_rl
 from lsnn_rl.agents.checkpoint import load_checkpoint, save_checkpoint
-model = load_checkpoint(sys.argv[1])
-model.learn(int(sys.argv[3]), resume=True)
-save_checkpoint(model, sys.argv[2])
+for path in sys.argv[2:]:
+    model = load_checkpoint(path)
+    model.learn(int(sys.argv[1]), resume=True)
+    save_checkpoint(model, path + ".resumed")
 """
-
-
-def resume_elsewhere(path, out):
-    """Go on in a fresh process."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", RESUME, path, out, str(TOTAL)], check=True, env=env, cwd=out.parent)
-    return load_checkpoint(out)
 
 
 # ---- exact resume ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "normalized"), [("lsnn", False), ("gru", True), ("rewired", False)])
-def test_training_on_after_a_restart_gives_the_same_weights_bit_for_bit(kind, normalized, tmp_path):
-    whole = make(kind, normalized)
-    keeper = CheckpointCallback(tmp_path / "run", every_s=0, keep=100)
-    whole.learn(TOTAL, callback=keeper)
-    halfway = tmp_path / "run" / f"checkpoint-{TOTAL // 2:012d}.ckpt"
+def name_of(kind, normalized):
+    return f"{kind}-normalized" if normalized else kind
 
-    resumed = resume_elsewhere(halfway, tmp_path / "resumed.ckpt")
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory):
+    """By name: a model trained in one go, and one that a fresh process trained on from the middle."""
+    folder, whole = tmp_path_factory.mktemp("runs"), {}
+    for kind in POLICIES:
+        for normalized in (False, True):
+            name = name_of(kind, normalized)
+            whole[name] = make(kind, normalized)
+            whole[name].learn(TOTAL, callback=CheckpointCallback(folder / name, every_s=0, keep=100))
+    halfway = {name: folder / name / f"checkpoint-{TOTAL // 2:012d}.ckpt" for name in whole}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-c", RESUME, str(TOTAL), *halfway.values()], check=True, env=env, cwd=folder)
+    return {name: (model, load_checkpoint(f"{halfway[name]}.resumed")) for name, model in whole.items()}
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("kind", POLICIES)
+def test_training_on_after_a_restart_gives_the_same_weights_bit_for_bit(kind, normalized, restarted):
+    whole, resumed = restarted[name_of(kind, normalized)]
 
     assert resumed.num_timesteps == whole.num_timesteps == TOTAL
     for name, value in weights(whole).items():
@@ -108,6 +124,8 @@ def test_training_on_after_a_restart_gives_the_same_weights_bit_for_bit(kind, no
     for name, value in whole._last_state.items():
         assert torch.equal(resumed._last_state[name], value)
     assert list(resumed.lifetime_goals) == list(whole.lifetime_goals)
+    assert resumed.spike_multiplier == whole.spike_multiplier
+    assert (whole.spike_multiplier > 0) == (kind == "lsnn")
 
 
 def test_taking_checkpoints_does_not_change_what_is_learned(tmp_path):
@@ -163,6 +181,21 @@ def test_a_world_that_keeps_its_state_to_itself_is_refused_or_begun_anew(tmp_pat
     assert loaded.learn(48, resume=True).num_timesteps == 48
 
 
+def test_what_a_normaliser_has_learned_goes_on_even_where_lifetimes_begin_anew(tmp_path):
+    env = VecNormalize(make_env("CartPole-v1", 2))
+    kwargs = {"size": 8, "normalized": True}
+    model = RecurrentPPO("GRUPolicy", env, n_steps=8, policy_kwargs=kwargs, seed=5).learn(16)
+    first = make_env("CartPole-v1", 2, seed=5).reset()
+
+    loaded = load_checkpoint(save_checkpoint(model, tmp_path / "a.ckpt", exact=False))
+    loaded.learn(32, resume=True)
+
+    np.testing.assert_array_equal(loaded.env.obs_rms.count > env.obs_rms.count, True)
+    again = load_checkpoint(tmp_path / "a.ckpt")
+    np.testing.assert_array_equal(again.env.obs_rms.mean, env.obs_rms.mean)
+    assert not np.array_equal(again.env.venv.reset(), first)  # not the lifetimes of the beginning once more
+
+
 def test_settings_that_are_no_data_are_refused_with_their_name(tmp_path):
     model = make()
     model.learning_rate = lambda left: 0.1
@@ -193,9 +226,10 @@ model.learn(int(sys.argv[2]), callback=CheckpointCallback(sys.argv[1], every_s=0
 
 
 @pytest.mark.slow
-def test_a_training_killed_at_twenty_moments_ends_with_the_same_weights(tmp_path):
+@pytest.mark.parametrize(("kind", "normalized"), [("gru", False), ("lsnn", True), ("rewired", False)])
+def test_a_training_killed_at_twenty_moments_ends_with_the_same_weights(kind, normalized, tmp_path):
     total = 400 * 64
-    whole, luck = make("gru"), np.random.default_rng(0)
+    whole, luck = make(kind, normalized), np.random.default_rng(0)
     whole._setup_learn(total)  # resets the world, so that both go on from the same first observation
     save_checkpoint(whole, tmp_path / "run" / "checkpoint-000000000000.ckpt")
     whole.learn(total, resume=True)
@@ -269,6 +303,47 @@ def test_a_write_that_fails_leaves_the_old_checkpoint_whole(two_checkpoints, mon
 
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_the_old_checkpoint_whole(two_checkpoints):
+    path = two_checkpoints[1]
+    before, model = path.read_bytes(), load_checkpoint(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save_checkpoint(model, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in path.parent.iterdir()) == [file.name for file in two_checkpoints]
+
+
+def test_training_goes_on_over_a_full_disk_and_writes_when_there_is_room(tmp_path, monkeypatch):
+    model, flushes, flush = make("gru"), [], os.fsync
+
+    def full_at_first(file):
+        flushes.append(file)
+        if len(flushes) < 3:
+            raise OSError(28, "No space left on device")
+        flush(file)
+
+    monkeypatch.setattr(os, "fsync", full_at_first)
+    with pytest.warns(UserWarning, match="No space left on device.*goes on.*Make room"):
+        model.learn(6 * 64, callback=CheckpointCallback(tmp_path, every_s=0, keep=10))
+
+    assert [file.name[-8:-5] for file in checkpoints_in(tmp_path)] == ["384", "320", "256", "192", "128"]
+
+
+def test_what_a_killed_process_left_half_written_is_swept_away(tmp_path):
+    half = tmp_path / ".checkpoint-000000000064.ckpt.4711"
+    half.write_bytes(b"half")
+
+    make("gru").learn(64, callback=CheckpointCallback(tmp_path))
+
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint-000000000064.ckpt"]
 
 
 # ---- agents ----------------------------------------------------------------------------------------------------------

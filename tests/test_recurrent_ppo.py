@@ -1,6 +1,8 @@
 """RecurrentPPO: acting and learning agree, nothing is lost between rollouts, and its surface is Stable-Baselines3's."""
 
+import json
 import math
+import re
 import time
 
 import gymnasium as gym
@@ -14,6 +16,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
 
+from lsnn_rl.agents.auxiliary import costs
 from lsnn_rl.agents.callbacks import CheckpointCallback
 from lsnn_rl.agents.checkpoint import load_agent, load_checkpoint, save_agent
 from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
@@ -21,6 +24,7 @@ from lsnn_rl.agents.rollout import Rollout
 from lsnn_rl.agents.schedules import make_schedule
 from lsnn_rl.agents.vec_bridge import make_env
 from lsnn_rl.errors import BadValue, UnknownName, WrongAlgorithm
+from lsnn_rl.rewiring import DeepR
 from lsnn_rl.state import rows
 
 CELLS = {"lsnn": {"regular": 6, "adaptive": 6}, "gru": {"size": 8}, "lstm": {"size": 8}, "none": {"size": 8}}
@@ -143,6 +147,68 @@ def test_chunks_that_do_not_fill_the_rollout_are_refused_with_a_length_that_work
         make("gru", n_steps=500, bptt_steps=64)
 
 
+# ---- burn-in ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", ["lsnn", "lstm"])
+def test_a_burn_in_with_the_weights_that_acted_changes_nothing(cell):
+    model = make(cell, bptt_steps=4, burn_in_steps=6, learning_rate=0.0, n_epochs=1)
+    table, keep = logged(model)
+
+    model.learn(3 * 64, callback=keep)
+
+    assert table["train/clip_fraction"] == 0.0
+    assert abs(table["train/approx_kl"]) < 1e-9
+
+
+def test_a_burn_in_computes_first_states_with_the_weights_as_they_are_now():
+    model = make("gru", bptt_steps=4, burn_in_steps=6, learning_rate=0.0)
+    model.learn(2 * 64)  # so that the first chunk, too, has something before it
+    rollout = model.rollout_buffer
+    with torch.no_grad():
+        model.policy.network.w_rec.mul_(0.5)
+    obs = torch.cat([rollout._seen[:6], rollout.observations])  # six steps before, sixteen of the rollout
+
+    batches = [batch for epoch in rollout.minibatches(16, 1, True) for batch in epoch]
+    assert len(batches) == 4
+    for batch in batches:
+        assert batch.before.known.all()
+        refreshed = model._refreshed(batch)
+        for column in range(4):
+            state = {name: value[column : column + 1] for name, value in batch.before.state.items()}
+            for seen, start in zip(
+                batch.before.observations[:, column : column + 1],
+                batch.before.starts[:, column : column + 1],
+                strict=True,
+            ):
+                *_, state = model.policy.act(seen, state, start, deterministic=True)
+            assert torch.allclose(refreshed["h"][column], state["h"][0], atol=1e-6)
+            joined = torch.cat([batch.before.observations[:, column], batch.observations[:, column]])
+            assert any(
+                torch.equal(joined, obs[row : row + 10, slot]) for row in (0, 4, 8, 12) for slot in range(4)
+            )  # what came before a chunk is what was seen just before it
+        assert not torch.allclose(refreshed["h"], batch.state["h"], atol=1e-3)
+
+
+def test_where_nothing_came_before_a_chunk_its_state_stays_as_it_was():
+    model = make("gru", bptt_steps=8, burn_in_steps=4)
+    rollout = rollout_of(model)
+    with torch.no_grad():
+        model.policy.network.w_rec.mul_(0.5)
+
+    (batch,) = next(iter([list(epoch) for epoch in rollout.minibatches(1000, 1, True)]))
+    refreshed = model._refreshed(batch)
+
+    assert batch.before.known.sum() == 4  # the second chunk of each of the four environments
+    kept = torch.isclose(refreshed["h"], batch.state["h"]).all(1)
+    assert torch.equal(kept, ~batch.before.known)
+
+
+def test_a_burn_in_longer_than_the_rollout_is_refused():
+    with pytest.raises(BadValue, match="burn_in_steps = 16 does not fit a rollout of 16 steps.*to 15"):
+        make("gru", burn_in_steps=16)
+
+
 # ---- values behind the end of a lifetime -----------------------------------------------------------------------------
 
 
@@ -165,6 +231,13 @@ def test_a_lifetime_that_was_cut_off_is_worth_what_would_have_come():
     np.testing.assert_allclose(last, np.full((2, 2), 0.3))  # the observation after the rollout
     np.testing.assert_allclose(rollout.rewards[4], 1 + 0.5 * value)
     np.testing.assert_allclose(rollout.rewards[[0, 1, 2, 3, 5, 6, 7]], 1)
+
+
+def test_without_bootstrap_the_targets_are_the_returns_of_whole_lifetimes():
+    env = DummyVecEnv([lambda: Counter(spaces.Discrete(2), length=4)] * 2)
+    rollout = rollout_of(make("gru", env, n_steps=8, gamma=0.5, gae_lambda=1.0, bootstrap=False))
+
+    np.testing.assert_allclose(rollout.returns[:, 0], [1.875, 1.75, 1.5, 1.0] * 2, rtol=1e-6)  # 1 + 1/2 + 1/4 + 1/8
 
 
 # ---- state -----------------------------------------------------------------------------------------------------------
@@ -378,6 +451,7 @@ def test_the_update_stops_when_the_policy_has_moved_too_far():
     model.learn(64, callback=keep)
 
     assert table["train/epochs_done"] < 50
+    assert re.fullmatch(r"approx_kl \d+\.\d+ exceeds 1\.5 x target_kl 0\.0001", table["train/stopped_because"])
 
 
 def test_a_nan_stops_training_keeps_the_weights_and_writes_the_last_good_checkpoint(tmp_path):
@@ -397,9 +471,12 @@ def test_a_nan_stops_training_keeps_the_weights_and_writes_the_last_good_checkpo
 
     assert torch.isfinite(weights(model)).all()
     assert load_checkpoint(tmp_path).num_timesteps == 64
+    report = json.loads((tmp_path / "stopped.json").read_text())
+    assert report["at_env_steps"] == 128 and "value_loss is nan" in report["because"]
+    assert report["go_on_from"] == "checkpoint-000000000064.ckpt"
 
 
-def test_a_reward_that_is_not_finite_is_named_with_its_place():
+def test_a_reward_that_is_not_finite_is_named_with_its_place(tmp_path):
     class Broken(Counter):
         def step(self, action):
             obs, _, *rest = super().step(action)
@@ -407,8 +484,9 @@ def test_a_reward_that_is_not_finite_is_named_with_its_place():
 
     env = DummyVecEnv([lambda: Broken(spaces.Discrete(2))] * 2)
 
-    with pytest.raises(BadValue, match="reward of environment 0 at step 2 of the rollout is inf"):
-        make("gru", env).learn(32)
+    with pytest.raises(BadValue, match="reward of environment 0 at step 2 of the rollout is inf.*checkpoint-0"):
+        make("gru", env).learn(32, callback=CheckpointCallback(tmp_path, exact=False))
+    assert "is inf" in json.loads((tmp_path / "stopped.json").read_text())["because"]
 
 
 # ---- auxiliary costs and rewiring ------------------------------------------------------------------------------------
@@ -459,6 +537,88 @@ def test_a_rate_cost_quiets_the_network():
         rates[weight] = table["spikes/rate_hz"]
 
     assert rates[10.0] < rates[0.0]
+
+
+def test_the_voltage_cost_is_the_excess_over_the_threshold_at_the_ends_of_chunks():
+    model = make("lsnn", auxiliary={"voltage": 1.0}, policy_kwargs={"input_gain": 20.0})
+    (batch,) = (batch for epoch in rollout_of(model).minibatches(1000, 1, True) for batch in epoch)
+    extras = model.policy.evaluate_sequence(batch.observations, batch.actions, batch.state, batch.starts)[3]
+    weight, cost = costs(model.auxiliary, batch, extras, model.policy.network)["voltage"]
+    cost.backward()
+
+    state, cell = extras["state"], model.policy.network.cell
+    relative = (state["v"] / (cell.thr + cell.beta * state["b"])).detach().numpy()
+    by_hand = np.where(relative > 1, relative - 1, np.where(relative < -1, -relative - 1, 0.0)) ** 2
+    assert by_hand.any()
+    assert (weight, cost.item()) == (1.0, pytest.approx(by_hand.mean(), rel=1e-5))
+    assert model.policy.network.w_in.grad.abs().sum() > 0
+
+
+def test_a_voltage_cost_draws_membranes_back_to_where_the_surrogate_sees_them():
+    excess = {}
+    for weight in (0.0, 0.1):
+        options = {"policy_kwargs": {"input_gain": 20.0}, "learning_rate": 0.02}
+        model = make("lsnn", auxiliary={"voltage": weight}, **options).learn(12 * 64)
+        v = model._last_state["v"].abs() / model.policy.network.cell.threshold(model._last_state)
+        excess[weight] = torch.relu(v - 1).square().mean().item()
+
+    assert excess[0.1] < 0.5 * excess[0.0]
+
+
+def test_a_spike_budget_is_enforced_by_a_multiplier_that_grows_while_it_is_exceeded():
+    budget, seen = 30.0, []
+    auxiliary = {"spike_budget_hz": budget, "spike_budget_step": 0.04}
+    model = make("lsnn", policy_kwargs={"input_gain": 4.0}, learning_rate=0.01, auxiliary=auxiliary)
+
+    class Watch(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_start(self):
+            seen.append((self.logger.name_to_value.get("spikes/rate_hz"), self.model.spike_multiplier))
+
+    model.learn(40 * 64, callback=Watch(), log_interval=None)
+
+    rates, multipliers = np.array(seen[1:]).T
+    assert rates[0] > 2 * budget and rates[-5:].mean() < 1.1 * budget
+    grown = np.diff(multipliers, prepend=0.0)
+    np.testing.assert_allclose(grown[rates > budget], 0.04 * (rates[rates > budget] / budget - 1), rtol=1e-4)
+
+
+def test_a_budget_that_is_kept_costs_nothing():
+    model = make("lsnn", auxiliary={"spike_budget_hz": 1000.0}).learn(2 * 64)
+    plain = make("lsnn").learn(2 * 64)
+
+    assert model.spike_multiplier == 0.0
+    assert torch.equal(weights(model), weights(plain))
+
+
+def test_connectivity_in_the_policys_keywords_means_deep_rewiring():
+    model = make("lsnn", policy_kwargs={"connectivity": 0.2}, learning_rate=0.01)
+    before, counts = model.policy.network.w_rec.detach() != 0, []
+
+    class Count(BaseCallback):
+        def _on_step(self):
+            return True
+
+        def _on_rollout_start(self):
+            counts.append(self.model.policy.optimizer.active_count())
+
+    model.learn(10 * 64, callback=Count())
+
+    optimizer = model.policy.optimizer
+    assert isinstance(optimizer, DeepR)
+    assert max(counts) <= optimizer.budget == pytest.approx(0.2 * sum(optimizer.possible.values()), abs=2)
+    assert not torch.equal(before, model.policy.network.w_rec.detach() != 0)
+
+
+def test_a_fixed_random_mask_can_be_had_and_two_fractions_cannot():
+    fixed = make("lsnn", policy_kwargs={"connectivity": 0.2, "rewiring": False})
+
+    assert fixed.policy.network.mask_rec is not None
+    assert isinstance(fixed.policy.optimizer, torch.optim.Adam)
+    with pytest.raises(BadValue, match="two fractions. Leave one out"):
+        make("lsnn", policy_kwargs={"connectivity": 0.2, "rewiring": {"connectivity": 0.3}})
 
 
 def test_rewiring_holds_the_connectivity_while_learning(tmp_path):
