@@ -35,6 +35,10 @@ class BrokenFile(LSNNError, ValueError):
     """A file that is there but cannot be trusted: truncated, altered, or of another kind."""
 
 
+class MissingPackage(LSNNError, ImportError):
+    """An optional package that is not installed."""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     """The error for a misspelt name: the nearest known one, then all of them.
 
@@ -45,3 +49,14 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     near = get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return UnknownName(f"No {kind} is called {name!r}.{hint} Known: {', '.join(names)}.")
+
+
+def missing_package(package: str, extra: str, purpose: str) -> MissingPackage:
+    """The error for an optional package: what it is needed for, and the extra that brings it.
+
+    >>> print(missing_package("popgym", "popgym", "POPGym's worlds"))
+    POPGym's worlds need the package popgym, which is not installed. Type: pip install 'lsnn-rl[popgym]'
+    """
+    return MissingPackage(
+        f"{purpose} need the package {package}, which is not installed. Type: pip install 'lsnn-rl[{extra}]'"
+    )

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "tasks": CORE | DATA,
     "pretrain": CORE | DATA | {"tasks", "zoo"},
     "envs": BASE,
-    "zoo": set(),
+    "zoo": BASE | {"envs", "agents"},  # its data is read by rooms below; its modules are the front door for rl_zoo3
     "agents": CORE | DATA | {"envs", "zoo", "tasks", "pretrain"},
     "benchmarks": CORE | {"envs", "zoo", "agents"},
 }
