@@ -37,6 +37,7 @@ class Task:
     answers_last: bool = False  # loss and scores read the end of a sequence only
     sizes: Mapping[str, int]  # examples of "validation" and of "test", and of "train" where it is finite
     _lines: Tensor | None = None
+    _spiking: Tensor
 
     def batch(self, split: str, n: int, index: int, seed: int = 0) -> Batch:
         """The index-th batch of n examples; the same arguments always give the same one.
@@ -69,11 +70,18 @@ class Task:
         """How many of n examples the index-th batch holds: fewer where the split ends."""
         return n if split == "train" else max(0, min(n, self.size_of(split) - index * n))
 
-    def lines(self, spikes: NDArray[np.bool_]) -> Tensor:
-        """Spikes [T, N, I] as numbers, in a tensor that all batches of that shape share: fresh ones cost time."""
-        if self._lines is None or self._lines.shape != spikes.shape:
-            self._lines = torch.empty(spikes.shape)
-        return self._lines.copy_(torch.from_numpy(spikes))
+    def lines(self, shape: tuple[int, int, int], events: NDArray[np.int64]) -> Tensor:
+        """Zeros [T, N, I] with ones at these flat places; all batches of that shape share one tensor.
+
+        Spikes are few: wiping those of the last batch and setting the new ones costs far less than a fresh tensor.
+        """
+        if self._lines is None or self._lines.shape != shape:
+            self._lines, self._spiking = torch.zeros(shape), torch.zeros(0, dtype=torch.long)
+        flat = self._lines.view(-1)
+        flat[self._spiking] = 0
+        self._spiking = torch.from_numpy(events)
+        flat[self._spiking] = 1
+        return self._lines
 
     def details(self) -> dict[str, Any]:
         """What a card should say beside the task's keywords, such as where data came from."""

@@ -68,7 +68,7 @@ class Evidence(Task):
         spikes[-self.decision :, :, 2] = poisson(generator, self.cue_rate, (self.decision, n, quarter))
         spikes[:, :, 3] = poisson(generator, self.noise_rate, (self.steps, n, quarter))
         target = torch.from_numpy((on_right.sum(axis=1) > self.cues // 2).astype(np.int64))
-        return Batch(self.lines(spikes.reshape(self.steps, n, -1)), target)
+        return Batch(self.lines((self.steps, n, self.inputs), np.flatnonzero(spikes)), target)
 
     def answer(self, readout: Tensor) -> Tensor:
         """Logits [N, 2]."""

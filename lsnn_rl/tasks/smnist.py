@@ -70,7 +70,6 @@ class SequentialMNIST(Task):
         crossed = grey[:, None] >= torch.linspace(0, 1, thresholds)[:-1].numpy()  # the last has a line of its own
         self.level = crossed.sum(axis=1)  # thresholds at or below each grey value
         self._order: tuple[tuple[int, int], NDArray[np.int64]] | None = None
-        self._set = torch.zeros(0, dtype=torch.long)
 
     def batch(self, split: str, n: int, index: int, seed: int = 0) -> Batch:
         which = self.numbers(split, n, index, seed)
@@ -101,17 +100,11 @@ class SequentialMNIST(Task):
         return grey.repeat_interleave(self.repeat, dim=0)[:, :, None]
 
     def spikes(self, pixels: NDArray[np.uint8]) -> Tensor:
-        """[T, N, I] of zeros and ones; one tensor serves all batches, and only what spiked in the last is wiped."""
-        n, steps = len(pixels), self.repeat * pixels.shape[1]
-        if self._lines is None or self._lines.shape[1] != n:
-            self._lines = torch.zeros(steps + self.cue_ms, n, self.inputs)
-            self._lines[steps:, :, -1] = 1
-            self._set = self._set[:0]
-        flat = self._lines.view(-1)
-        flat[self._set] = 0
-        self._set = torch.from_numpy(self.events(pixels))
-        flat[self._set] = 1
-        return self._lines
+        """[T, N, I] of zeros and ones, from bytes [N, pixels]."""
+        steps = self.repeat * pixels.shape[1]
+        shape = (steps + self.cue_ms, len(pixels), self.inputs)
+        cue = np.arange(steps * len(pixels), shape[0] * len(pixels)) * self.inputs + self.inputs - 1
+        return self.lines(shape, np.concatenate([self.events(pixels), cue]))
 
     def events(self, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Where [T, N, I], flattened, holds a spike, the cue aside; equal to the encoder `threshold_crossing`.

@@ -53,11 +53,20 @@ class StoreRecall(Task):
     def batch(self, split: str, n: int, index: int, seed: int = 0) -> Batch:
         generator = luck(split, index, seed)
         bits, store, recall = self.sequences(self.count(split, n, index), generator)
-        shown = np.stack([(bits == 0) & ~recall, (bits == 1) & ~recall, store, recall], axis=-1)  # [N, symbols, 4]
-        active = np.repeat(shown, self.inputs // 4, axis=-1).transpose(1, 0, 2)[:, None]  # [symbols, 1, N, I]
-        size = (self.symbols, self.steps, *active.shape[2:])
-        spikes = poisson(generator, self.probability, size) & active
-        return Batch(self.lines(spikes.reshape(-1, *size[2:])), torch.from_numpy(answers(bits, store, recall)))
+        row, symbol = np.indices(bits.shape).reshape(2, -1)
+        shown = np.where(recall, 3, bits).ravel()  # one group in every symbol, and STORE beside its bit
+        stored = np.flatnonzero(store)
+        row, symbol = np.concatenate([row, row[stored]]), np.concatenate([symbol, symbol[stored]])
+        shown = np.concatenate([shown, np.full(len(stored), 2)])
+        quarter = self.inputs // 4
+        which, when, line = np.unravel_index(
+            np.flatnonzero(poisson(generator, self.probability, (len(row), self.steps, quarter))),
+            (len(row), self.steps, quarter),
+        )
+        shape = (self.symbols * self.steps, len(bits), self.inputs)
+        place = (symbol[which] * self.steps + when, row[which], shown[which] * quarter + line)
+        x = self.lines(shape, np.ravel_multi_index(place, shape))
+        return Batch(x, torch.from_numpy(answers(bits, store, recall)))
 
     def sequences(
         self, n: int, generator: np.random.Generator
