@@ -1,54 +1,62 @@
-"""Watch an agent live, write a film of it, or play oneself: always the native environment with one slot."""
+"""Watch agents live, or write a film of it."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from lsnn_rl.agents.adapters import as_agent
-from lsnn_rl.agents.contract import let_watch
-from lsnn_rl.envs.task import Hand, LifetimeTask
+from lsnn_rl.agents.decoder import Decoder, fit_decoder
+from lsnn_rl.agents.film import check_film, write_film
+from lsnn_rl.agents.performance import Performance
 from lsnn_rl.errors import BadValue
 
 Image = NDArray[np.uint8]
-FILMS = (".gif", ".mp4")
-HELP = "Arrow keys or WASD to move, digits to choose, the mouse to point. Escape ends."
 
 
-def pictures(
-    agent: Any,
+def performances(
+    agents: list[Any],
     env_id: str,
     env_kwargs: Mapping[str, Any] | None = None,
     split: str = "test",
-    lifetime: int = 0,
-    stride: int = 1,
     deterministic: bool = True,
-) -> Iterator[Image]:
-    """Pictures [height, width, 3] of an agent living a numbered lifetime: the first, every `stride`th, the last."""
-    actor = as_agent(agent, env_id, {**(env_kwargs or {}), "split": split})
-    env = gym.make_vec(env_id, num_envs=1, split=split, render_mode="rgb_array", **(env_kwargs or {}))
+    read_beliefs: bool = False,
+) -> Callable[[int], list[Performance]]:
+    """A function that begins a numbered lifetime with each of the agents.
+
+    Args:
+        read_beliefs: fit, once, a decoder of the hidden task to the state of each agent that has a network.
+    """
+    decoders = [_decoder(agent, env_id, env_kwargs) if read_beliefs else None for agent in agents]
+
+    def begin(lifetime: int) -> list[Performance]:
+        return [
+            Performance(agent, env_id, env_kwargs, split, lifetime, decoder, deterministic)
+            for agent, decoder in zip(agents, decoders, strict=True)
+        ]
+
+    return begin
+
+
+def _decoder(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None) -> Decoder | None:
+    """A reading of the hidden task from thresholds, or from the units of a gated network; None where there is none."""
+    policy = getattr(as_agent(agent, env_id, env_kwargs), "policy", None)
+    cell = getattr(getattr(policy, "network", None), "cell", None)
+    if cell is None:
+        return None
+    names = "b" if "b" in policy.initial_state(1) else cell.output  # type: ignore[union-attr]
     try:
-        obs, _ = env.reset(options={"lifetimes": np.array([lifetime])})
-        let_watch(actor, env)
-        state, starts, over, step = actor.initial_state(1), np.ones(1, bool), False, 0
-        yield _picture(env)
-        while not over:
-            actions, state = actor.act(obs, state, starts, deterministic)
-            obs, _, terminated, truncated, _ = env.step(actions)
-            over, starts, step = bool(terminated[0] or truncated[0]), np.zeros(1, bool), step + 1
-            if step % stride == 0 or over:
-                yield _picture(env)
-    finally:
-        env.close()
+        return fit_decoder(agent, env_id, env_kwargs, names, lifetimes=32, held_out=16, steps=600)
+    except BadValue:  # an agent that never gets to know its task has no belief to be read
+        return None
 
 
 def record(
-    agent: Any,
+    agents: Any,
     env_id: str,
     file: str | Path,
     env_kwargs: Mapping[str, Any] | None = None,
@@ -57,171 +65,76 @@ def record(
     seconds: float = 10.0,
     fps: int = 20,
     width: int | None = None,
+    brain: bool = False,
 ) -> Path:
     """Film one whole lifetime in about `seconds`; the file's ending, .gif or .mp4, says what it becomes.
 
-    Args: width: of the film in pixels; the picture's own unless told.
+    Args:
+        agents: one agent, or (with `brain`) a list of two to be shown side by side.
+        width: of the film in pixels; the picture's own unless told.
+        brain: show the agents' networks too, not only the world.
     """
-    path = Path(file)
-    if path.suffix not in FILMS:
-        raise BadValue(f"{path.name} does not end in {' or '.join(FILMS)}. Choose one: lifetime.gif, or lifetime.mp4.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    stride = max(1, round(_lifetime_steps(env_id, env_kwargs) / (seconds * fps)))
-    shown = (_scaled(image, width) for image in pictures(agent, env_id, env_kwargs, split, lifetime, stride))
-    if path.suffix == ".gif":
-        _write_gif(path, list(shown), fps)
-    else:
-        _write_mp4(path, shown, fps)
-    return path
+    path = check_film(file)
+    several = agents if isinstance(agents, list) else [agents]
+    begin = performances(several, env_id, env_kwargs, split, read_beliefs=brain)
+    shows = begin(lifetime)
+    try:
+        stride = max(1, round(shows[0].task.steps / (seconds * fps)))
+        return write_film(path, _images(shows, stride, brain), fps, width)
+    finally:
+        for show in shows:
+            show.close()
+
+
+def _images(shows: list[Performance], stride: int, brain: bool) -> Iterator[Image]:
+    """Pictures of a lifetime being lived: the first, every `stride`th, the last."""
+    from lsnn_rl.agents.brain_view import BrainView
+
+    view = BrainView(brain=brain)
+    step = 0
+    yield view.image(shows, step)
+    while not all(show.ended for show in shows):
+        for show in shows:
+            show.step()
+        step += 1
+        if step % stride == 0 or all(show.ended for show in shows):
+            yield view.image(shows, step)
 
 
 def watch(
-    agent: Any,
+    agents: Any,
     env_id: str,
     env_kwargs: Mapping[str, Any] | None = None,
     split: str = "test",
     lifetime: int = 0,
-    fps: int = 60,
+    fps: int = 30,
     lifetimes: int | None = None,
+    brain: bool = True,
+    say: Callable[[str], None] = print,
 ) -> None:
-    """Show lifetimes in a window, one after the other from number `lifetime`, until it is closed."""
-    window = Window(env_id, fps)
+    """Show lifetimes in a window, one after the other from number `lifetime`, until it is closed.
+
+    Args:
+        agents: one agent, or a list of two that live the same lifetimes side by side.
+        lifetimes: how many, if not for ever.
+    """
+    from lsnn_rl.agents.scope import Scope
+    from lsnn_rl.agents.window import Window
+
+    several = agents if isinstance(agents, list) else [agents]
+    begin = performances(several, env_id, env_kwargs, split, read_beliefs=brain)
+    scope = Scope(begin, lifetime, say=say, brain=brain)
+    last = None if lifetimes is None else lifetime + lifetimes - 1
     try:
-        last = None if lifetimes is None else lifetime + lifetimes
-        while lifetime != last:
-            for image in pictures(agent, env_id, env_kwargs, split, lifetime):
-                if not window.show(image):
-                    return
-            lifetime += 1
-    finally:
+        window = Window(f"{env_id}: {', '.join(show.name for show in scope.shows)}", scope.view.page, fps)
+        while window.show(scope.picture(window.scale)):
+            scope.press(window.hand().tapped)
+            if not scope.over or scope.paused:
+                scope.tick()
+            elif scope.lifetime != last:
+                scope.go_to(scope.lifetime + 1)
+            else:
+                break
         window.close()
-
-
-def play(env_id: str, env_kwargs: Mapping[str, Any] | None = None, split: str = "test", fps: int = 60) -> list[float]:
-    """Hand the controls to a person; returns the score of every lifetime, the last one perhaps lived in part."""
-    env = gym.make_vec(env_id, num_envs=1, split=split, render_mode="rgb_array", **(env_kwargs or {}))
-    task: LifetimeTask = env.unwrapped.task  # type: ignore[attr-defined]
-    task.secret = True  # a person knows no more than an agent would
-    window, scores, lifetime = Window(f"{env_id}: you", fps), [], 0
-    try:
-        while True:
-            env.reset(options={"lifetimes": np.array([lifetime])})
-            scores.append(0.0)
-            over = False
-            while not over:
-                if not window.show(_picture(env)):
-                    return scores
-                action = task.hand(0, window.hand())
-                if action is None:  # this world waits for its player
-                    continue
-                _, reward, terminated, truncated, info = env.step(np.asarray(action)[None])
-                scores[-1] += float(info["success"][0] if task.score == "goals" else reward[0])
-                over = bool(terminated[0] or truncated[0])
-            lifetime += 1
     finally:
-        window.close()
-        env.close()
-
-
-@contextmanager
-def _or_film(pygame: Any) -> Iterator[None]:
-    """What needs a screen; where there is none, the way without."""
-    try:
-        yield
-    except pygame.error as problem:
-        raise BadValue(
-            f"A window was asked for, and this machine opens none ({problem}). "
-            "Film the agent instead: lsnn-rl enjoy AGENT --record life.mp4"
-        ) from problem
-
-
-class Window:
-    """A pygame window of pictures, which also reads the keyboard and the mouse."""
-
-    def __init__(self, title: str, fps: int) -> None:
-        os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-        import pygame
-
-        self.pygame, self.title, self.fps = pygame, title, fps
-        with _or_film(pygame):
-            pygame.display.init()  # not pygame.init(): sound would be asked for, and complain where there is none
-        self.clock = pygame.time.Clock()
-        self.screen: Any = None
-        self._keys: set[int] = set()  # every key that was ever pressed
-        self._tapped: set[str] = set()
-        self._clicked = False
-
-    def show(self, image: Image) -> bool:
-        """Show one picture for one frame; False once the person has closed the window or pressed Escape."""
-        pygame = self.pygame
-        if self.screen is None:
-            self.screen = self._open((image.shape[1], image.shape[0]))
-        self.screen.blit(pygame.surfarray.make_surface(image.swapaxes(0, 1)), (0, 0))
-        pygame.display.flip()
-        self.clock.tick(self.fps)
-        self._tapped, self._clicked = set(), False
-        for event in pygame.event.get():
-            if event.type == pygame.QUIT or (event.type == pygame.KEYDOWN and event.key == pygame.K_ESCAPE):
-                return False
-            if event.type == pygame.KEYDOWN:
-                self._tapped.add(pygame.key.name(event.key))
-                self._keys.add(event.key)
-            self._clicked |= event.type == pygame.MOUSEBUTTONDOWN and event.button == 1
-        return True
-
-    def _open(self, size: tuple[int, int]) -> Any:
-        with _or_film(self.pygame):
-            screen = self.pygame.display.set_mode(size)
-        self.pygame.display.set_caption(self.title)
-        return screen
-
-    def hand(self) -> Hand:
-        """What the person did since the last picture, on the page that worlds draw on."""
-        pygame = self.pygame
-        down = pygame.key.get_pressed()
-        held = {name for code in self._keys if down[code] for name in [pygame.key.name(code)]}
-        point = pygame.mouse.get_pos()
-        return Hand(frozenset(held), frozenset(self._tapped), point, bool(pygame.mouse.get_pressed()[0]), self._clicked)
-
-    def close(self) -> None:
-        self.pygame.quit()
-
-
-def _picture(env: Any) -> Image:
-    images = env.render()
-    return np.asarray(images[0], np.uint8)
-
-
-def _lifetime_steps(env_id: str, env_kwargs: Mapping[str, Any] | None) -> int:
-    env = gym.make(env_id, **(env_kwargs or {}))
-    steps = getattr(getattr(env.unwrapped, "task", None), "steps", None)
-    env.close()
-    return int(steps or 1000)
-
-
-def _scaled(image: Image, width: int | None) -> Image:
-    if width is None or width == image.shape[1]:
-        return image
-    from PIL import Image as Pillow
-
-    height = round(image.shape[0] * width / image.shape[1])
-    return np.asarray(Pillow.fromarray(image).resize((width, height), Pillow.Resampling.LANCZOS))
-
-
-def _write_gif(path: Path, images: list[Image], fps: int) -> None:
-    """One palette for the whole film, so that nothing flickers and frames that resemble each other cost little."""
-    from PIL import Image as Pillow
-
-    frames = [Pillow.fromarray(image) for image in images]
-    palette = frames[-1].quantize(colors=255, dither=Pillow.Dither.NONE)
-    reduced = [frame.quantize(palette=palette, dither=Pillow.Dither.NONE) for frame in frames]
-    reduced[0].save(path, save_all=True, append_images=reduced[1:], duration=round(1000 / fps), loop=0, optimize=False)
-
-
-def _write_mp4(path: Path, images: Iterator[Image], fps: int) -> None:
-    import imageio.v2 as imageio
-
-    film: Any = imageio.get_writer(path, fps=fps, codec="libx264", quality=8, macro_block_size=2)
-    with film:
-        for image in images:
-            film.append_data(image)
+        scope.close()

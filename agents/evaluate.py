@@ -92,7 +92,16 @@ def evaluate(
     finally:
         env.close()
     card = make_card(
-        env_id, kwargs, split, lifetimes, name or name_of(agent), main, hampered, deterministic=deterministic, seed=seed
+        env_id,
+        kwargs,
+        split,
+        lifetimes,
+        name or name_of(agent),
+        main,
+        hampered,
+        score_of,
+        deterministic=deterministic,
+        seed=seed,
     )
     card["wall_s"] = round(time.perf_counter() - began, 1)
     return card
@@ -106,6 +115,7 @@ def make_card(
     name: str,
     main: Lifetimes,
     hampered: Mapping[str, Lifetimes],
+    score_of: str,
     *,
     deterministic: bool = True,
     seed: int = 0,
@@ -124,7 +134,6 @@ def make_card(
         deterministic=deterministic,
         seed=seed,
     )
-    score_of = "return" if main.rewards is not None or main.hit_row.size == 0 and not _counts_goals(env_id) else "goals"
     card.update(results(main, hampered, reference_scores(env_id, split, **kwargs), score_of))
     card.update(versions=versions(), wall_s=0.0)
     return card

@@ -69,10 +69,17 @@ class PolicyAgent:
 
     def act(self, obs: Any, state: State, starts: Any, deterministic: bool = True) -> tuple[np.ndarray, State]:
         """Actions [N, ...] that the world accepts (clipped or unscaled), and the state after the step."""
-        starts = torch.as_tensor(np.asarray(starts), device=self.policy.device)
+        actions, _, state = self.act_and_value(obs, state, starts, deterministic)
+        return actions, state
+
+    def act_and_value(
+        self, obs: Any, state: State, starts: Any, deterministic: bool = True
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """As `act`, and in the middle what the agent expects to earn from here on, discounted, [N]."""
+        starts = torch.as_tensor(np.array(starts), device=self.policy.device)
         with torch.no_grad():
-            actions, _, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic)
-        return within(actions.cpu().numpy(), self.policy), state
+            actions, values, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic)
+        return within(actions.cpu().numpy(), self.policy), values.cpu().numpy(), state
 
     def _tensors(self, obs: Any) -> Any:
         """Observations as the policy met them in training: tensors, normalised if they were."""

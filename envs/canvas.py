@@ -62,13 +62,19 @@ def mix(under: Color, over: Color, share: float) -> Color:
 
 
 class Canvas:
-    """One picture in the making. Positions and sizes are in points of the page, y grows downwards."""
+    """One picture in the making. Positions and sizes are in points of the page, y grows downwards.
 
-    def __init__(self, scale: float = 1.0) -> None:
+    Args:
+        scale: pixels per point. page: width and height in points; a world's page unless told.
+        finer: shapes are drawn this many times finer than shown; 1 is quick, and smooths thin lines only.
+    """
+
+    def __init__(self, scale: float = 1.0, page: tuple[int, int] = (WIDTH, HEIGHT), finer: int = _FINER) -> None:
         self.scale = scale
-        self.size = (round(WIDTH * scale), round(HEIGHT * scale))
-        self._fine = scale * _FINER
-        self._surface = pygame.Surface((self.size[0] * _FINER, self.size[1] * _FINER), depth=32)
+        self.size = (round(page[0] * scale), round(page[1] * scale))
+        self._fine = scale * finer
+        self._finer = finer
+        self._surface = pygame.Surface((self.size[0] * finer, self.size[1] * finer), depth=32)
         self._texts: list[tuple[str, float, float, float, Color, str, bool]] = []
         self._fonts: dict[tuple[int, bool], pygame.font.Font] = {}
         pygame.font.init()
@@ -100,7 +106,9 @@ class Canvas:
         fine = [self._at(point) for point in points]
         half = width * self._fine / 2
         if half <= 1.25:
-            if len(fine) > 1:
+            if len(fine) > 1 and self._finer == 1:
+                pygame.draw.aalines(self._surface, color, False, fine)
+            elif len(fine) > 1:
                 pygame.draw.lines(self._surface, color, False, fine, max(round(2 * half), 1))
             return
         for (ax, ay), (bx, by) in pairwise(fine):
@@ -137,9 +145,15 @@ class Canvas:
         """Words whose left end, middle or right end ("l", "m", "r") is at x, vertically centred at y."""
         self._texts.append((words, x, y, size, color, anchor, bold))
 
+    def image(self, pixels: NDArray[np.uint8], x: float, y: float, width: float, height: float) -> None:
+        """An image [rows, columns, 3] stretched over a rectangle, every pixel with sharp edges."""
+        size = (max(round(width * self._fine), 1), max(round(height * self._fine), 1))
+        picture = pygame.image.frombuffer(np.ascontiguousarray(pixels).tobytes(), pixels.shape[1::-1], "RGB")
+        self._surface.blit(pygame.transform.scale(picture, size), self._at((x, y)))
+
     def finish(self) -> pygame.Surface:
         """The picture at the shown size."""
-        shown = pygame.transform.smoothscale(self._surface, self.size)
+        shown = self._surface.copy() if self._finer == 1 else pygame.transform.smoothscale(self._surface, self.size)
         for words, x, y, size, color, anchor, bold in self._texts:
             drawn = self._font(size, bold).render(words, True, color)
             left = x * self.scale - {"l": 0.0, "m": 0.5, "r": 1.0}[anchor] * drawn.get_width()
@@ -154,6 +168,12 @@ class Canvas:
         if key not in self._fonts:
             self._fonts[key] = pygame.font.Font(_font_file(bold), key[0])
         return self._fonts[key]
+
+
+def pixels_of(picture: pygame.Surface) -> NDArray[np.uint8]:
+    """A picture as an image [height, width, 3] of its own."""
+    flat = np.frombuffer(pygame.image.tobytes(picture, "RGB"), np.uint8)
+    return flat.reshape(picture.get_height(), picture.get_width(), 3).copy()
 
 
 def _font_file(bold: bool) -> str | None:
@@ -192,9 +212,7 @@ class Screen:
     ) -> NDArray[np.uint8] | None:
         """Draw one slot of a world; an image, or None where it went to the window."""
         if not self._in_window:
-            picture = self._draw(task, slot, history, references)
-            pixels = np.frombuffer(pygame.image.tobytes(picture, "RGB"), np.uint8)
-            return pixels.reshape(picture.get_height(), picture.get_width(), 3).copy()
+            return pixels_of(self._draw(task, slot, history, references))
         self.closed = self.closed or any(event.type == pygame.QUIT for event in pygame.event.get(pygame.QUIT))
         if self.closed:
             self.close()
