@@ -1,9 +1,11 @@
 """A recipe is plain data that complains about everything it does not understand."""
 
 import pytest
+import torch
 import yaml
 
 from lsnn_rl.agents.recipe import Recipe, find_recipe, read_recipe, zoo_names
+from lsnn_rl.agents.training import build
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, UnknownName
 
 
@@ -109,3 +111,21 @@ def test_a_missing_and_a_broken_file_are_told_apart(tmp_path):
         read_recipe(tmp_path / "broken.yml")
     with pytest.raises(BrokenFile, match="a recipe is a mapping"):
         read_recipe(tmp_path / "list.yml")
+
+
+def test_the_published_experiment_makes_one_step_per_ten_whole_lifetimes_on_their_returns():
+    # Constants of Bellec et al. 2018: 200 excitatory and 80 inhibitory regular cells, 120 adaptive, 20 % of synapses.
+    recipe = find_recipe("LSNNArena-v0/lsnn_paper").with_changes(["env.kwargs.steps=40", "ppo.n_steps=40"])
+    model = build(recipe.with_changes(["ppo.batch_size=400"]))
+    sizes = {name: part.stop - part.start for name, part in model.policy.network.populations.items()}
+
+    model.learn(3 * 400)
+
+    optimizer, rollout = model.policy.optimizer, model.rollout_buffer
+    assert sizes == {"regular_inhibitory": 80, "regular_excitatory": 200, "adaptive_excitatory": 120}
+    assert optimizer.report()["all"]["connectivity"] == pytest.approx(0.2, abs=0.001)
+    assert {int(entry["step"]) for entry in optimizer.state_dict()["state"].values()} == {3}
+    assert rollout.starts[0].all() and not rollout.starts[1:].any()
+    discounts = 0.99 ** torch.arange(40.0)
+    assert torch.allclose(rollout.returns[0], (discounts[:, None] * rollout.rewards).sum(0), atol=1e-5)
+    assert model.lr_schedule(1.0) == 0.01 and model.lr_schedule(0.74) == 0.005
