@@ -35,6 +35,26 @@ CLASSICAL: dict[str, dict[str, str]] = {
     "lsnn_rl.envs.arena:Arena": _ARENA,
     "lsnn_rl.envs.arena_variants:ArenaReversal": _ARENA,
     "lsnn_rl.envs.arena_variants:ArenaDelay": _ARENA,
+    "lsnn_rl.envs.navigation:PointRobotSparse": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "arc_search": "lsnn_rl.agents.navigation_players:ArcSearch",
+        "arc_search_amnesic": "lsnn_rl.agents.navigation_players:ArcSearchAmnesic",
+        "arc_walk": "lsnn_rl.agents.navigation_players:ArcWalk",
+        "arc_walk_amnesic": "lsnn_rl.agents.navigation_players:ArcWalkAmnesic",
+        "random": "lsnn_rl.agents.classical:Random",
+    },
+    "lsnn_rl.envs.navigation:PointRobotTeleport": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "arc_search": "lsnn_rl.agents.navigation_players:ArcSearch",
+        "arc_search_amnesic": "lsnn_rl.agents.navigation_players:ArcSearchAmnesic",
+        "random": "lsnn_rl.agents.classical:Random",
+    },
+    "lsnn_rl.envs.navigation:Navigation2D": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "trilaterate": "lsnn_rl.agents.navigation_players:Trilaterate",
+        "trilaterate_amnesic": "lsnn_rl.agents.navigation_players:TrilaterateAmnesic",
+        "random": "lsnn_rl.agents.classical:Random",
+    },
     "lsnn_rl.envs.bandits:BernoulliBandit": {
         "oracle": "lsnn_rl.agents.classical:Oracle",
         "gittins": "lsnn_rl.agents.gittins:Gittins",
@@ -171,6 +191,24 @@ REFERENCE_AGENTS: dict[str, dict[str, str]] = {
     "lsnn_rl.envs.arena:Arena": _ARENA_ROLES,
     "lsnn_rl.envs.arena_variants:ArenaReversal": _ARENA_ROLES,
     "lsnn_rl.envs.arena_variants:ArenaDelay": _ARENA_ROLES,
+    "lsnn_rl.envs.navigation:PointRobotSparse": {
+        "random": "random",
+        "amnesic": "arc_search_amnesic",
+        "best_known": "arc_search",
+        "oracle": "oracle",
+    },
+    "lsnn_rl.envs.navigation:PointRobotTeleport": {
+        "random": "random",
+        "amnesic": "arc_search_amnesic",
+        "best_known": "arc_search",
+        "oracle": "oracle",
+    },
+    "lsnn_rl.envs.navigation:Navigation2D": {
+        "random": "random",
+        "amnesic": "trilaterate_amnesic",
+        "best_known": "trilaterate",
+        "oracle": "oracle",
+    },
     "lsnn_rl.envs.bandits:BernoulliBandit": {
         "random": "random",
         "amnesic": "win_stay",

@@ -67,7 +67,7 @@ def _counters(canvas: Canvas, task: LifetimeTask, slot: int, scored: float) -> N
     trial = int(task.trial[slot])
     canvas.text(task.unit.upper(), LEFT, 34, 11, MUTED, bold=True)
     words = _number(task, scored)
-    canvas.text(words, LEFT - 2, 68, 44 if len(words) < 5 else 30, INK, bold=True)
+    canvas.text(words, LEFT - 2, 68, 44 if len(words) < 4 else 30, INK, bold=True)
     canvas.text("TRIAL", 752, 34, 11, MUTED, bold=True)
     canvas.text(str(trial + 1), 752, 60, 22, hue(trial), bold=True)
     canvas.text("STEP", 838, 34, 11, MUTED, bold=True)

@@ -59,8 +59,8 @@ def test_drawing_changes_neither_what_happens_nor_the_luck(env_id):
 
 @every_world
 def test_each_slot_draws_the_picture_of_a_single_environment(env_id):
-    envs = gym.make_vec(env_id, num_envs=2, render_mode="rgb_array")
-    env = gym.make(env_id, render_mode="rgb_array")
+    envs = gym.make_vec(env_id, num_envs=2, render_mode="rgb_array", steps=30)
+    env = gym.make(env_id, render_mode="rgb_array", steps=30)
     actions = random_actions(envs.single_action_space, 20, slots=2)
     envs.reset(seed=0)
     env.reset(seed=1)
