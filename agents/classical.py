@@ -30,6 +30,9 @@ _ARENA_ROLES = {
     "oracle": "oracle",
 }
 
+_ANYWHERE = {"oracle": "lsnn_rl.agents.classical:Oracle", "random": "lsnn_rl.agents.classical:Random"}
+_ANYWHERE_ROLES = {"random": "random", "amnesic": "random", "best_known": "oracle", "oracle": "oracle"}
+
 # The agents that can play a world, by the "module:class" of its rules; each is made with the rules.
 CLASSICAL: dict[str, dict[str, str]] = {
     "lsnn_rl.envs.arena:Arena": _ARENA,
@@ -343,9 +346,25 @@ def _table(env_id: str) -> Registry:
     if env_id not in WORLDS:
         raise unknown_name("world", env_id, WORLDS)
     table = Registry(f"classical agent of {env_id}")
-    for name, target in CLASSICAL[WORLDS[env_id][0]].items():
+    for name, target in players_of(env_id).items():
         table.add(name, target)
     return table
+
+
+def players_of(env_id: str) -> dict[str, str]:
+    """Name and "module:class" of every agent that can play a world; a world of your own has the oracle and chance."""
+    return CLASSICAL.get(key_of(env_id), _ANYWHERE)
+
+
+def roles_of(env_id: str) -> dict[str, str]:
+    """Which agent gives which reference score of a world: random, amnesic, best_known, oracle."""
+    return REFERENCE_AGENTS.get(key_of(env_id), _ANYWHERE_ROLES)
+
+
+def key_of(env_id: str) -> str:
+    """What stands for the rules of a world in the tables above."""
+    rules = WORLDS[env_id][0]
+    return rules if isinstance(rules, str) else f"{rules.__module__}:{rules.__qualname__}"
 
 
 class Random:

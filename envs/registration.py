@@ -3,12 +3,19 @@
 Only strings are entered, so registering imports no world, no torch and no pygame.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from lsnn_rl.errors import BadValue
+
+if TYPE_CHECKING:
+    from lsnn_rl.envs.task import LifetimeTask
+
 # id: (the task's "module:class", the settings that make this id)
-WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
+WORLDS: dict[str, tuple[str | type[LifetimeTask], dict[str, Any]]] = {
     "LSNNArena-v0": ("lsnn_rl.envs.arena:Arena", {}),
     "LSNNArenaDisc-v0": ("lsnn_rl.envs.arena:Arena", {"ring": None}),
     "LSNNArenaReversal-v0": ("lsnn_rl.envs.arena_variants:ArenaReversal", {}),
@@ -37,15 +44,32 @@ WORLDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def register_worlds() -> None:
-    """Make every id known to `gymnasium.make` and `gymnasium.make_vec`; ids that are known already stay as they are.
-
-    `max_episode_steps` stays None: how long a lifetime is belongs to the rules of the world (keyword `steps`).
-    """
+    """Make every id of the table known to Gymnasium; ids that are known already stay as they are."""
     for env_id, (task, settings) in WORLDS.items():
         if env_id not in gym.registry:
-            gym.register(
-                id=env_id,
-                entry_point="lsnn_rl.envs.lifetime:LifetimeEnv",
-                vector_entry_point="lsnn_rl.envs.vector:LifetimeVectorEnv",
-                kwargs={"task": task, **settings},
-            )
+            _enter(env_id, task, settings)
+
+
+def register_world(env_id: str, task: str | type[LifetimeTask], **settings: Any) -> None:
+    """Make a world of your own known to `gymnasium.make`, `gymnasium.make_vec` and everything in this package.
+
+    Args:
+        env_id: for example "Switches-v0".
+        task: the class of its rules, or "module:class", which other processes and machines can find too.
+        settings: of the rules, for example steps=100.
+    Raises: BadValue if the id is taken.
+    """
+    if env_id in gym.registry:
+        raise BadValue(f"A world called {env_id!r} is known already. Choose another name, or count its version up.")
+    WORLDS[env_id] = (task, settings)
+    _enter(env_id, task, settings)
+
+
+def _enter(env_id: str, task: str | type[LifetimeTask], settings: dict[str, Any]) -> None:
+    """`max_episode_steps` stays None: how long a lifetime is belongs to the rules of the world (keyword `steps`)."""
+    gym.register(
+        id=env_id,
+        entry_point="lsnn_rl.envs.lifetime:LifetimeEnv",
+        vector_entry_point="lsnn_rl.envs.vector:LifetimeVectorEnv",
+        kwargs={"task": task, **settings},
+    )
