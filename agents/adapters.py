@@ -101,9 +101,9 @@ def world_and_agent(
     try:
         return what, kwargs, agent_and_world(f"{what}/lsnn", what, kwargs)[0]
     except MissingFile:
-        from lsnn_rl.agents.classical import REFERENCE_AGENTS
+        from lsnn_rl.agents.classical import roles_of
 
-        return what, kwargs, REFERENCE_AGENTS[WORLDS[what][0]]["best_known"]
+        return what, kwargs, roles_of(what)["best_known"]
 
 
 def name_of(agent: Any) -> str:

@@ -11,13 +11,12 @@ import numpy as np
 
 from lsnn_rl.agents.adapters import as_agent
 from lsnn_rl.agents.cards import Card
-from lsnn_rl.agents.classical import REFERENCE_AGENTS
+from lsnn_rl.agents.classical import roles_of
 from lsnn_rl.agents.evaluate import live, make_card
 from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.sharing import ZOO
 from lsnn_rl.agents.window import Window
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, HUES, INK, MUTED, NIGHT, PANEL, WARN, WIDTH, Canvas, mix
-from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.envs.task import LifetimeTask, Moment
 
 HELP = "Arrow keys or WASD to move, digits to choose, the mouse to point. Escape ends."
@@ -113,7 +112,7 @@ def _lifetimes(lived: list[list[Moment]], rewards: list[list[float]], score: str
 def compare(card: Card) -> list[tuple[str, float]]:
     """Mean score of the card's player, the zoo's agents and the reference agents on the very same lifetimes."""
     env_id, split, kwargs = card["env"], card["split"], card["env_kwargs"]
-    roles = REFERENCE_AGENTS[WORLDS[env_id][0]]
+    roles = roles_of(env_id)
     trained = sorted(file.parent.parent.name for file in (ZOO / env_id).glob("*/agent/agent.json"))
     others = {name: f"{env_id}/{name}" for name in trained}
     others |= {role.replace("_", " "): roles[role] for role in ("amnesic", "best_known", "oracle")}

@@ -74,7 +74,7 @@ class LifetimeTask:
     """The rules of one world for `slots` lifetimes at once; N slots, A action size, V size of the hidden task.
 
     A subclass sets `observation_space` and `action_space` (of one slot) and writes `begin`, `step`, `observe`,
-    `task_vector`, `expert` and the drawing. It keeps every changing number in an array [N, ...] whose name it adds to
+    `task_vector` and `expert`, and a picture of its own if it wants one. It keeps every changing number in an array [N, ...] whose name it adds to
     `memory`, and takes all randomness from `self.luck`. No slot may look at another one, and no per-slot Python loop
     belongs in `step` or `observe`.
 
@@ -155,8 +155,8 @@ class LifetimeTask:
     # -- drawing and playing: looks, and changes nothing --------------------------------------------------------------
 
     def glimpse(self, slot: int) -> Any:
-        """What a picture drawn later must still know of the present step; the face keeps one per step."""
-        return None
+        """What a picture drawn later must still know of the present step; by default what is seen."""
+        return self.observe()[slot]
 
     def moment(self, slot: int, before: Moment | None, reward: float) -> Moment:
         """The present step for a picture; `before` is the one of the step before, None at a lifetime's beginning."""
@@ -167,7 +167,9 @@ class LifetimeTask:
 
     def draw(self, canvas: Canvas, slot: int, history: list[Moment], references: dict[str, float] | None) -> None:
         """Draw one slot; `history` holds every step of its lifetime, `references` the known scores of this world."""
-        raise NotImplementedError(f"{type(self).__name__} has no draw(). Write it as in lsnn_rl.envs.arena_view.")
+        from lsnn_rl.envs.plain_view import draw_plain  # only whoever draws needs it
+
+        draw_plain(canvas, self, slot, history, references)
 
     def hand(self, slot: int, hand: Hand) -> NDArray | int | None:
         """The action that a person's hand asks for; None waits for one. By default digits choose among actions."""

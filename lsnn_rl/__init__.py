@@ -16,6 +16,7 @@ if (_root / "setup.cfg").is_file() and (_root / "envs" / "__init__.py").is_file(
     # non-installed or non-editable checkout would not find them when Python runs from the repository root.
     __path__.insert(0, str(_root))
 
+from lsnn_rl.envs.registration import register_world
 from lsnn_rl.envs.registration import register_worlds as _register_worlds
 
 _register_worlds()
@@ -34,13 +35,15 @@ _PUBLIC = {
     "SB3VecEnv": "lsnn_rl.agents.vec_bridge",
     "evaluate": "lsnn_rl.agents.evaluate",
     "load_agent": "lsnn_rl.agents.checkpoint",
+    "push_agent": "lsnn_rl.agents.hub",
     "save_agent": "lsnn_rl.agents.checkpoint",
 }
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", "register_world", *_PUBLIC]
 
 if TYPE_CHECKING:
     from lsnn_rl.agents.checkpoint import load_agent, save_agent
     from lsnn_rl.agents.evaluate import evaluate
+    from lsnn_rl.agents.hub import push_agent
     from lsnn_rl.agents.policies import (
         FeedForwardPolicy,
         GRUPolicy,

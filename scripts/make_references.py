@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 import lsnn_rl
-from lsnn_rl.agents.classical import CLASSICAL, REFERENCE_AGENTS, classical
+from lsnn_rl.agents.classical import classical, key_of, players_of, roles_of
 from lsnn_rl.agents.evaluate import live
 from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.statistics import mean_interval
@@ -33,8 +33,8 @@ def measure(env_id: str, split: str, lifetimes: int, settings: dict[str, Any]) -
     """One row of the table: every classical agent on lifetimes 0 .. `lifetimes` - 1 of the split."""
     target = WORLDS[env_id][0]
     score = load_task(target).score
-    roles, scores, others = REFERENCE_AGENTS[target], {}, {}
-    for agent in CLASSICAL[target]:
+    roles, scores, others = roles_of(env_id), {}, {}
+    for agent in players_of(env_id):
         began = time.perf_counter()
         env = gym.make_vec(env_id, num_envs=min(lifetimes, 250), split=split, **settings)
         lives = live(classical(agent, env_id, split=split, **settings), env, np.arange(lifetimes))
@@ -83,7 +83,7 @@ def main(
             raise typer.BadParameter(str(unknown_name("world", env_id, WORLDS)))
         table[env_id] = [
             measure(env_id, split, lifetimes, settings)
-            for settings in VARIANTS.get(WORLDS[env_id][0], [{}])
+            for settings in VARIANTS.get(key_of(env_id), [{}])
             for split in ("test", "test-ood")
         ]
         ordered = {name: table[name] for name in WORLDS if name in table}

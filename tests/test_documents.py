@@ -59,3 +59,30 @@ def test_every_link_of_a_document_leads_somewhere(path):
     local = [link for link in links if not link.startswith(("http:", "https:"))]
 
     assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+def test_the_world_of_ones_own_is_played_drawn_learned_and_scored(monkeypatch):
+    import gymnasium as gym
+    import numpy as np
+
+    from lsnn_rl.envs.registration import WORLDS
+
+    world, use = blocks(ROOT / "docs" / "new_world.md", "python")
+    assert 40 <= len(world.splitlines()) <= 50
+    names: dict = {}
+    learn = RecurrentPPO.learn
+    monkeypatch.setattr(RecurrentPPO, "learn", lambda model, total: learn(model, 64 * 20))
+    try:
+        exec(world + use.replace("lifetimes=500", "lifetimes=20").replace('"human"', '"rgb_array"'), names)
+        names["env"].reset(seed=0)
+        picture = names["env"].render()
+        with pytest.raises(Exception, match="Choose another name"):
+            names["register_world"]("Switches-v0", names["Switches"])
+    finally:
+        WORLDS.pop("Switches-v0", None)
+        gym.registry.pop("Switches-v0", None)
+
+    assert picture.shape == (640, 960, 3) and len(np.unique(picture)) > 50
+    assert names["oracle"]["score"]["mean"] == 20.0
+    assert 0.0 <= names["card"]["score"]["mean"] <= 20.0
+    assert names["envs"].single_action_space.n == 8
