@@ -138,7 +138,8 @@ def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **note
 def load_agent(
     where: str | Path, policy_class: type[BasePolicy] | None = None, device: torch.device | str = "cpu"
 ) -> PolicyAgent:
-    """The agent in a folder, a run folder, or of the zoo by name ("LSNNArena-v0/lsnn"). Runs no code from the files.
+    """The agent in a folder, a run folder, of the zoo by name ("LSNNArena-v0/lsnn"), or of the Hugging Face hub
+    ("hf:user/name"). Runs no code from the files.
 
     Args: policy_class: for a policy class of your own, which is never imported by a name in a file.
     Raises: MissingFile, BrokenFile.
@@ -161,18 +162,23 @@ def load_agent(
             f"It was written with {card.get('versions')}: install those, or train it anew."
         ) from problem
     env, normalize = card.get("env") or {}, card.get("normalize") or {}
+    local = folder.name if folder.name != "agent" else folder.parent.name
     return PolicyAgent(
         policy.to(device),
         env.get("id"),
         env.get("kwargs"),
         normalize.get("moments"),
         normalize.get("clip_obs", 10.0),
-        name=folder.name if folder.name != "agent" else folder.parent.name,
+        name=str(where) if str(where).startswith("hf:") else local,
     )
 
 
 def find_agent(where: str | Path) -> Path:
     """The folder that holds the agent. Raises MissingFile, naming what the zoo has."""
+    if str(where).startswith("hf:"):
+        from lsnn_rl.agents.hub import fetch_agent
+
+        return fetch_agent(str(where))
     for base in (Path(where), ZOO / where):
         for folder in (base, base / "agent"):
             if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():

@@ -38,10 +38,10 @@ def main(arguments: Sequence[str]) -> None:
         raise unknown_name("command of lsnn_rl.zoo", command, COMMANDS)
     algorithm, env_id = _option(rest, "--algo"), _option(rest, "--env")
     register(env_id)
-    if command == "train" and not {"-conf", "--conf-file"} & set(rest):
-        # For upstream's algorithm rl_zoo3 has settings of its own, but none for our worlds.
-        if algorithm == "ppo_lsnn" or (algorithm == "ppo_lstm" and env_id in _settings("ppo_lstm")):
-            rest += ["--conf-file", CONF_FILES[algorithm]]
+    unsaid = command == "train" and not {"-conf", "--conf-file"} & set(rest)
+    # For upstream's algorithm rl_zoo3 has settings of its own, but none for our worlds.
+    if unsaid and (algorithm == "ppo_lsnn" or (algorithm == "ppo_lstm" and env_id in _settings("ppo_lstm"))):
+        rest += ["--conf-file", CONF_FILES[algorithm]]
     sys.argv = [f"lsnn_rl.zoo {command}", *rest]
     runpy.run_module(COMMANDS[command], run_name="__main__", alter_sys=True)
 
