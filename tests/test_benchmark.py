@@ -206,7 +206,9 @@ def test_the_command_draws_a_table_and_writes_the_file(tmp_path):
     done = call("envs", "--only", "LSNNArena-v0", "--quick", "--repeats", "1", "--json", str(file))
 
     assert "steps/s" in done.stdout
-    assert json.loads(file.read_text())["workloads"]["LSNNArena-v0"]["peers"].keys() == {"sync", "dummy"}
+    rows = json.loads(file.read_text())["workloads"]["LSNNArena-v0"]["rows"]
+    assert rows["64"]["peers"].keys() >= {"sync", "dummy", "network"} and "single" in rows["1"]["peers"]
+    assert rows["64"]["steps_per_s"] == pytest.approx(64_000 / rows["64"]["ours_ms"])
 
 
 def test_the_learner_suite_compares_four_learners_on_the_same_numbers():

@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print the machine and a table of every workload, acting with each number of rows."""
+    """Print the machine and a table of every workload, of some with each number of rows."""
     m = result["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in m["versions"].items())
     console.print(f"{m['processor']}, {m['cores']} cores, {m['simd']}; Python {m['python']}, {versions}")
