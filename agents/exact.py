@@ -39,16 +39,14 @@ def optimal_plan(arms: int, pulls: int, prior_wins: int = 1, prior_losses: int =
     >>> round(optimal_plan(arms=2, pulls=10).value, 3)
     6.022
     """
+    if states(arms, pulls) > MOST_STATES:
+        raise BadValue(
+            f"{arms} arms and {pulls} pulls can turn out in more than {MOST_STATES:,} ways, too many to go through. "
+            'Use classical("gittins", ...), which is nearly optimal, or fewer arms or pulls.'
+        )
     levels: list[set[tuple[Arm, ...]]] = [{((0, 0),) * arms}]
-    states = 1
     for _ in range(pulls - 1):
         levels.append({after for state in levels[-1] for arm in set(state) for after in _outcomes(state, arm)})
-        states += len(levels[-1])
-        if states > MOST_STATES:
-            raise BadValue(
-                f"{arms} arms and {pulls} pulls can turn out in more than {MOST_STATES:,} ways, too many to go "
-                'through. Use classical("gittins", ...), which is nearly optimal, or fewer arms or pulls.'
-            )
     best: dict[tuple[Arm, ...], Arm] = {}
     later: dict[tuple[Arm, ...], float] = {}
     for level in reversed(levels):
@@ -62,6 +60,23 @@ def optimal_plan(arms: int, pulls: int, prior_wins: int = 1, prior_losses: int =
             value[state], best[state] = max(options)
         later = value
     return Plan(next(iter(later.values())), best)
+
+
+def states(arms: int, pulls: int) -> int:
+    """How many things can be known of the arms before the last pull; beyond `MOST_STATES` it stops counting.
+
+    >>> states(arms=2, pulls=2)  # nothing; one win; one loss
+    3
+    """
+    ways = np.zeros((arms + 1, pulls), np.int64)  # by how many arms were pulled, and how often altogether
+    ways[0, 0] = 1
+    for seen in range(1, pulls):
+        for _ in range(seen + 1):  # an arm pulled that often can have 0 to `seen` wins
+            for k in range(1, arms + 1):
+                ways[k, seen:] += ways[k - 1, :-seen]
+            if ways.sum() > MOST_STATES:
+                return int(ways.sum())
+    return int(ways.sum())
 
 
 def _outcomes(state: tuple[Arm, ...], arm: Arm) -> tuple[tuple[Arm, ...], tuple[Arm, ...]]:

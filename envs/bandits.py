@@ -33,7 +33,7 @@ class Bandit(LifetimeTask):
     step whichever arm is pulled, so agents that live the same numbered lifetimes can be compared in pairs.
     """
 
-    memory: ClassVar[tuple[str, ...]] = (*LifetimeTask.memory, "means", "arm", "shown", "known", "regret")
+    memory: ClassVar[tuple[str, ...]] = (*LifetimeTask.memory, "means", "arm", "shown", "known", "pulls")
     views: ClassVar[frozenset[str]] = frozenset(["observe_action", "observe_reward"])
     score: ClassVar[str] = "return"
     unit: ClassVar[str] = "reward"
@@ -60,7 +60,8 @@ class Bandit(LifetimeTask):
         self.arm = np.full(slots, -1)  # the arm pulled last, -1 before the first pull
         self.shown = np.zeros(slots)  # what that pull showed
         self.known = np.zeros(slots, np.bool_)  # some pull has told something about the task
-        self.regret = np.zeros(slots)  # what pulling the best arm all along would have brought more, on average
+        self.pulls = np.zeros((slots, self.arms))  # how often each arm was pulled
+        self._numbers = np.arange(self.arms)
         self.observe_action, self.observe_reward = observe_action, observe_reward
         if not (observe_action or observe_reward):
             raise BadValue("Both parts of the observation are switched off. Leave observe_action or observe_reward on.")
@@ -77,17 +78,15 @@ class Bandit(LifetimeTask):
     def begin(self, rows: Rows) -> None:
         super().begin(rows)
         self.arm[rows] = -1
-        self.shown[rows] = self.regret[rows] = 0.0
+        self.shown[rows] = self.pulls[rows] = 0.0
         self.known[rows] = False
 
     def step(self, actions: NDArray[np.int64]) -> Floats:
-        rows = np.flatnonzero(self.arm >= 0)
-        if len(rows):
-            self.next_trial(rows)
+        self.next_trial(np.flatnonzero(self.arm >= 0))
         self.arm, self.shown = actions, self._pull(actions)
         self.success = self.shown >= self.good
         self.known |= self._tells(actions)
-        self.regret += self.means.max(axis=1) - self.means[self.every, actions]
+        self.pulls[self.every, actions] += 1.0
         return self._paid()
 
     def _pull(self, arms: NDArray[np.int64]) -> Floats:
@@ -105,8 +104,7 @@ class Bandit(LifetimeTask):
     def observe(self) -> NDArray[np.float32]:
         seen = np.zeros((self.slots, *self.observation_space.shape), np.float32)  # type: ignore[misc]
         if self.observe_action:
-            rows = np.flatnonzero(self.arm >= 0)
-            seen[rows, self.arm[rows]] = 1.0
+            seen[:, : self.arms] = self.arm[:, None] == self._numbers
         if self.observe_reward:
             seen[:, -1] = self.shown
         return seen
@@ -129,7 +127,7 @@ class Bandit(LifetimeTask):
         return {"means": self.means.copy()}
 
     def summary(self) -> dict[str, NDArray]:
-        return {"regret": self.regret.copy()}
+        return {"regret": ((self.means.max(axis=1, keepdims=True) - self.means) * self.pulls).sum(axis=1)}
 
     # -- drawing ------------------------------------------------------------------------------------------------------
 

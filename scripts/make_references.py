@@ -26,6 +26,12 @@ from lsnn_rl.errors import unknown_name
 # Besides its defaults, the settings under which a world's scores are worth knowing.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "lsnn_rl.envs.arena:Arena": [{"teleport": "next_step"}, {"teleport": "same_step"}],
+    "lsnn_rl.envs.bandits:BernoulliBandit": [
+        {},
+        {"arms": 5, "steps": 10},
+        {"arms": 10, "steps": 200, "pay": "popgym"},
+    ],
+    "lsnn_rl.envs.bandits:DependentBandit": [{}, *({"difficulty": name} for name in ("easy", "medium", "hard"))],
 }
 
 
