@@ -7,6 +7,7 @@ and hands the network's state in and out as it is: `lsnn_rl.RecurrentPPO` uses i
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
 from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor, warn_beyond
 from lsnn_rl.agents.packing import Core, join, split
+from lsnn_rl.agents.pretrained import Taken, load_cell
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network import RecurrentNetwork
@@ -66,6 +68,8 @@ class LSNNPolicy(UpstreamFace):
         connectivity: fraction of the actor's synapses that may exist at a time, rewired by DEEP R while it learns.
         rewiring: other options of `lsnn_rl.rewiring`, for example dict(connectivity=0.12, method="set"); the method is
             "deep_r" unless told. False with a `connectivity`: a fixed random mask instead.
+        pretrained: begin with the cell of an agent or of a supervised run, see `lsnn_rl.agents.pretrained`; what was
+            taken is then told by the attribute of that name.
         **network: options of the network by name: regular, adaptive, size, tau_mem_ms, tau_adapt_ms, beta, substeps ...
     Raises: BadValue, UnknownName; WrongAlgorithm when an algorithm that keeps no state asks for it.
 
@@ -116,6 +120,7 @@ class LSNNPolicy(UpstreamFace):
         rate_target_hz: float = 10.0,
         connectivity: float | None = None,
         rewiring: Mapping[str, Any] | Literal[False] | None = None,
+        pretrained: str | Path | None = None,
         **network: Any,
     ) -> None:
         refuse_memoryless_caller(type(self).__name__)
@@ -172,6 +177,8 @@ class LSNNPolicy(UpstreamFace):
             self.value_net.weight.mul_(value_gain)
         if use_sde:
             self.reset_noise()
+        # Before the optimiser: one that rewires takes the wiring it finds.
+        self.pretrained = None if pretrained is None else load_cell(self, pretrained)
         self.optimizer = self._make_optimizer(lr_schedule(1))  # last: it must see every parameter
 
     # ---- the neutral face --------------------------------------------------------------------------------------------
@@ -225,6 +232,16 @@ class LSNNPolicy(UpstreamFace):
         starts = torch.as_tensor(starts, device=self.device)
         _, latent_vf, _, _, _ = self._latents(self._features(obs), state, starts[None])
         return self.value_net(latent_vf[0]).squeeze(-1)
+
+    def load_cell(self, where: str | Path) -> Taken:
+        """Go on with the cell of an agent or of a supervised run, and with an optimiser that begins anew.
+
+        Returns: what was taken and what was left, see `lsnn_rl.agents.pretrained`.
+        Raises: MissingFile, BrokenFile; ShapeMismatch if nothing fits.
+        """
+        self.pretrained = load_cell(self, where)
+        self.optimizer = self._make_optimizer(self.optimizer.param_groups[0]["lr"])
+        return self.pretrained
 
     @property
     def network(self) -> RecurrentNetwork | FeedForward:

@@ -197,6 +197,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, use_sde=self.use_sde, **self.policy_kwargs
         ).to(self.device)
+        # What was taken is in the weights now; whoever loads a copy of this model need not have the source.
+        self.policy_kwargs = {name: value for name, value in self.policy_kwargs.items() if name != "pretrained"}
         self.verbs = verbs_of(self.policy)
         self.rollout_buffer = Rollout(
             self.n_steps,

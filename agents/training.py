@@ -50,6 +50,8 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     began = time.monotonic()
     _set_threads(recipe)
     model = build(recipe)  # before anything is written: a recipe that cannot be built leaves no run behind
+    if getattr(model.policy, "pretrained", None) is not None:
+        say(str(model.policy.pretrained))
     run.mkdir(parents=True, exist_ok=True)
     recipe.save(run / "recipe.yml")
     (run / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
