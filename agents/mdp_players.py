@@ -100,7 +100,7 @@ class Optimist(PosteriorMean):
     and Ng (2009), 1 / (1 + visits), the idea is called BEB.
     """
 
-    def __init__(self, rules: TabularMDP, seed: int = 0, daring: float = 1.0) -> None:
+    def __init__(self, rules: TabularMDP, seed: int = 0, daring: float = 1.2) -> None:
         super().__init__(rules, seed)
         self.daring = daring
 

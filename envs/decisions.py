@@ -120,9 +120,7 @@ class TwoStep(LifetimeTask):
         self.earned = np.zeros(slots)  # by the last step
         self.over = np.zeros(slots, np.bool_)  # the last step ended its trial
         self.rewarded = np.zeros(slots, np.int64)  # trials of this lifetime
-        self.parts = Parts(
-            stage=Part(4), action=Part(2, on=observe_action), reward=Part(1, 0.0, 1.0, observe_reward)
-        )
+        self.parts = Parts(stage=Part(4), action=Part(2, on=observe_action), reward=Part(1, 0.0, 1.0, observe_reward))
         self.observation_space = self.parts.space
         self.action_space = spaces.Discrete(2)
 

@@ -165,6 +165,7 @@ class Evidence(MemoryTask):
     ood: ClassVar[dict[str, Any]] = {"wait": 14}
     sign_names: ClassVar[tuple[str, ...]] = ("question",)
     title: ClassVar[str] = "Evidence accumulation"
+    marks: ClassVar[bool] = False
     explanation = "count the cues, wait, then turn to the side that had more"
 
     def __init__(
@@ -186,6 +187,7 @@ class Evidence(MemoryTask):
             raise BadValue(f"clarity = {clarity}: cues favour the richer side. Give a number from 0.5 to 1.")
         super().__init__(slots, steps, 2, 2, observe_action, observe_reward)
         self.cues, self.wait, self.clarity = cues, wait, clarity
+        self.symbol_names, self.answer_names = ["L", "R"], ["left", "right"]
         self.run = np.zeros((slots, cues), np.int64)  # sides of all cues of this run
         self.clock = np.zeros(slots, np.int64)  # steps into the run
 
@@ -281,6 +283,7 @@ class DelayedMatch(MemoryTask):
             raise BadValue(f"wait = {wait} is not a number of steps. Give a whole number, zero or above.")
         super().__init__(slots, steps, symbols, 2, observe_action, observe_reward)
         self.wait, self.distractors = wait, distractors
+        self.answer_names = ["different", "same"]
         self.sample = np.zeros(slots, np.int64)
         self.clock = np.zeros(slots, np.int64)  # steps since the sample
 
@@ -371,6 +374,7 @@ class RepeatPrevious(MemoryTask):
     unit: ClassVar[str] = "return"
     sign_names: ClassVar[tuple[str, ...]] = ("question",)
     title: ClassVar[str] = "Repeat the previous"
+    marks: ClassVar[bool] = False
     loses = -1.0
 
     def __init__(
@@ -388,7 +392,7 @@ class RepeatPrevious(MemoryTask):
         if back < 1:
             raise BadValue(f"back = {back} asks for what is seen. Give a whole number, 1 or more.")
         super().__init__(slots, steps, symbols, symbols, observe_action, observe_reward)
-        self.back = back
+        self.back = self.lag = back
         self.explanation = f"at every step: which symbol was shown {back} steps before this one?"
         self.scale = 1.0 / max(steps - back, 1)
         self.stream = np.zeros((slots, back + 1), np.int64)  # a ring: the symbol shown at clock c is at c % (back + 1)

@@ -42,11 +42,15 @@ class MemoryTask(LifetimeTask):
     )
     views: ClassVar[frozenset[str]] = frozenset(["observe_action", "observe_reward"])
     score: ClassVar[str] = "return"
-    unit: ClassVar[str] = "right answers"
+    unit: ClassVar[str] = "answers"
     restless: ClassVar[bool] = True
     sign_names: ClassVar[tuple[str, ...]] = ()  # of the flags beside the symbol
-    title: ClassVar[str] = ""  # for the picture
+    title: ClassVar[str] = ""  # this and what follows is for the picture
     explanation: str = ""
+    marks: ClassVar[bool] = True  # some symbols matter more than others, and carry a sign
+    lag: int | None = None  # the answer is what was shown so many steps ago; None: what came with the last sign
+    symbol_names: list[str]
+    answer_names: list[str]
 
     wins: float = 1.0  # reward of a right answer
     loses: float = 0.0  # of a wrong one
@@ -56,6 +60,8 @@ class MemoryTask(LifetimeTask):
     ) -> None:
         super().__init__(slots, steps)
         self.symbols, self.answers = symbols, answers
+        self.symbol_names = [str(k + 1) for k in range(symbols)]
+        self.answer_names = [str(k + 1) for k in range(answers)]
         self.shown = np.full(slots, NOTHING)  # the symbol that is seen
         self.signs = np.zeros((slots, len(self.sign_names)), np.bool_)
         self.asked = np.zeros(slots, np.bool_)  # a question is to be answered now
