@@ -165,7 +165,7 @@ def _best_arm(canvas: Canvas, bandit: Bandit, slot: int, pulls: list[Moment], tr
         return
     best = bandit.means[slot] >= bandit.means[slot].max()
     stretches = min(bandit.steps, 25)
-    wide, tall = (RIGHT - LEFT - 8) / stretches, BOTTOM - TOP - 10
+    wide, tall = (RIGHT - LEFT - 8) / stretches, BOTTOM - TOP - 20  # leaves room for the words above
     when = np.array([(moment.age - 1) * stretches // bandit.steps for moment in pulls], np.int64)
     hits = np.array([best[moment.seen[0]] for moment in pulls], np.float64)
     made, good = np.bincount(when, minlength=stretches), np.bincount(when, hits, stretches)
