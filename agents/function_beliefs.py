@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,7 @@ def of_family(family: Family, noise: float = 0.0) -> Belief:
     return Belief(_shapes(family), weights.mean(axis=0), cov, float(np.sqrt(noise**2 + missed + 1e-8)))
 
 
+@lru_cache(maxsize=1)  # some agents ask twice of the same family
 def members(family: Family, count: int) -> tuple[Floats, float]:
     """Weights [count, r] of functions drawn from the family, and the mean square of what the shapes miss."""
     places = family.places(21 if family.inputs > 1 else 101)

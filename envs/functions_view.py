@@ -175,17 +175,18 @@ class _Page:
             canvas.line([(x, _Y + _HIGH + 8), (x, _Y + _HIGH + 13)], EDGE, 1.0)
             canvas.text(f"{value:g}", x, _Y + _HIGH + 23, 10.5, MUTED, anchor="m")
         if not self.hidden:
-            x = self.family.places(201)
-            values = self.family.value(self.world.function[[self.slot]], x[None])[0]
-            canvas.line([self.at(a, b) for a, b in zip(x.tolist(), values.tolist(), strict=True)], GOAL, 2.4)
+            places = self.family.places(201)
+            values = self.family.value(self.world.function[[self.slot]], places[None])[0]
+            curve = [self.at(a, b) for a, b in zip(places.tolist(), values.tolist(), strict=True)]
+            canvas.line(curve, GOAL, 2.4)
 
     def _map(self, canvas: Canvas) -> None:
         cells = 46
         canvas.bar(_X - 8, _Y - 8, _SIDE + 16, _SIDE + 16, FLOOR, rounded=8)
         if not self.hidden:
             axis = np.linspace(-1.0, 1.0, 2 * cells + 1)[1::2]
-            x = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2)
-            values = self.family.value(self.world.function[[self.slot]], x)[0].reshape(cells, cells)
+            places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2)
+            values = self.family.value(self.world.function[[self.slot]], places)[0].reshape(cells, cells)
             size = _SIDE / cells
             for row in range(cells):
                 for column in range(cells):
