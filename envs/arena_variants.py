@@ -127,8 +127,8 @@ class ArenaDelay(Arena):
 
     ## Lifetime
     `steps` steps, the pause among them. The step that reaches the goal for the first time pays and shows it as ever.
-    The next `delay` steps do nothing and show nothing: whatever the action, the agent is held at the place to which it was
-    teleported, is not paid, and sees zeros. So the first step after them begins at a place not yet seen.
+    The next `delay` steps do nothing and show nothing: whatever the action, the agent is held at the place to which it
+    was teleported, is not paid, and sees zeros. So the first step after them begins at a place not yet seen.
 
     ## What must be remembered
     Where the goal is, through a pause in which no observation supports the memory. A network whose adaptation lasts

@@ -21,6 +21,9 @@ LIVELY = {
     ],
     "lsnn_rl.envs.arena_variants:ArenaReversal": [{"goal_radius": 0.5, "speed": 0.2}],
     "lsnn_rl.envs.arena_variants:ArenaDelay": [{"goal_radius": 0.5, "speed": 0.2, "delay": 4}],
+    "lsnn_rl.envs.navigation:PointRobotSparse": [{"horizon": 7, "goal_radius": 0.95}],
+    "lsnn_rl.envs.navigation:PointRobotTeleport": [{"goal_radius": 0.6}],
+    "lsnn_rl.envs.navigation:Navigation2D": [{"horizon": 7, "close": 0.2}],
 }
 EVERY_WAY = [(env_id, settings) for env_id, (task, _) in WORLDS.items() for settings in LIVELY.get(task, [{}])]
 
