@@ -62,6 +62,10 @@ def draw_bandit(
     whose = "shown when the lifetime ends" if world.secret else "hidden from the agent"
     _legend(canvas, GOAL, f"the {'top' if page.flat else 'function and its top'}, {whose}", 66)
     _legend(canvas, _LADDER[3] if page.flat else _MINE, "pulls, the last ringed", 420)
+    if references and not page.hidden:
+        # Tops differ between lifetimes more than players do: compare by what is missed of this one's.
+        shift = float(world.best[slot]) * world.steps - references["oracle"]
+        references = {name: score + shift for name, score in references.items()}
     draw_panel(canvas, world, slot, history, references, trials=False)
     _rewards(canvas, world, slot, page, [reward for _, reward, _ in pulls])
 
@@ -187,11 +191,10 @@ class _Page:
             axis = np.linspace(-1.0, 1.0, 2 * cells + 1)[1::2]
             places = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(1, -1, 2)
             values = self.family.value(self.world.function[[self.slot]], places)[0].reshape(cells, cells)
-            size = _SIDE / cells
-            for row in range(cells):
-                for column in range(cells):
-                    color = self.shade(values[row, column])
-                    canvas.bar(_X + column * size, _Y + _SIDE - (row + 1) * size, size, size, color)
+            size, shades = _SIDE / cells, [self.shade(k / 255) for k in range(256)]
+            for row, numbers in enumerate(np.rint(255 * values).astype(int).tolist()):
+                for column, number in enumerate(numbers):
+                    canvas.bar(_X + column * size, _Y + _SIDE - (row + 1) * size, size, size, shades[number])
         for k in range(92):
             canvas.bar(_SCALE_X, _Y + _SIDE * (1 - (k + 1) / 92), 16, _SIDE / 92, self.shade(k / 91))
         for value, y in ((0.0, _Y + _SIDE + 12), (1.0, _Y - 12)):
