@@ -2,6 +2,8 @@
 
 import copy
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -198,6 +200,29 @@ def test_the_command_prints_one_json_object_and_nothing_else():
         assert peer["ratio"] == pytest.approx(peer["ms"] / workload["ours_ms"])
     assert 0 < workload["floor_ms"] < workload["ours_ms"]
     assert workload["sizes"]["size"] == 128
+    assert workload["formula_mb"]["written"] < workload["formula_mb"]["reserved"]
+
+
+def test_the_memory_of_forward_and_backward_is_what_the_formula_says():
+    code = """
+import torch
+from lsnn_rl.benchmarks.core import learn
+from lsnn_rl.benchmarks.memory import formula_mb
+from lsnn_rl.benchmarks.timing import peak_mb
+from lsnn_rl.benchmarks.workloads import WORKLOADS
+from lsnn_rl.kernels import buffers
+
+load, generator = WORKLOADS["smnist"].shortened(2), torch.Generator().manual_seed(0)
+x, network = load.spikes(generator), load.network(generator)
+learn(network, x[:2])()  # compiled, loaded
+buffers.release()
+formula = formula_mb(network, x)
+print(formula["written"], peak_mb(learn(network, x)), formula["reserved"])
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    written, peak, reserved = (float(number) for number in said.split())
+    assert 0.9 * written < peak < 1.1 * reserved
 
 
 def test_the_command_draws_a_table_and_writes_the_file(tmp_path):

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from lsnn_rl.benchmarks.floor import floor
+from lsnn_rl.benchmarks.memory import formula_mb
 from lsnn_rl.benchmarks.peers import Run, Step, backward, peers_for
 from lsnn_rl.benchmarks.settings import Settings
 from lsnn_rl.benchmarks.timing import Times, interleave, machine, peak_mb
 from lsnn_rl.benchmarks.workloads import ACTING_ROWS, WORKLOADS, Workload, mean_rate_hz
+from lsnn_rl.kernels import buffers
 from lsnn_rl.network import RecurrentNetwork
 
 DELAY_MS = 10.0  # longest synaptic delay of the run that shows what delays cost
@@ -62,13 +64,17 @@ def training(load: Workload, settings: Settings) -> dict[str, Any]:
 
     settings.say(f"{load.name}: {', '.join(contenders)}")
     times = interleave(contenders, settings.repeats)
-    memory = {name: peak_mb(contender) for name, contender in contenders.items()}
+    memory = {}
+    for name, contender in contenders.items():
+        buffers.release()  # what ours kept from the runs before would be used again, and not be counted
+        memory[name] = peak_mb(contender)
     rate = mean_rate_hz(network, x)
     delays = times.pop("delays", None)
     result = _ours(load, network, times["ours"]) | {
         "ours_two_threads_ms": two_threads(contenders["ours"], settings.repeats) if fused(network) else None,
         "rate_hz": rate,
         "peak_mb": memory["ours"],
+        "formula_mb": formula_mb(network, x) if fused(network) else None,
         **{f"work_{key}" if key in ("gflop", "mb") else key: value for key, value in floor(load, rate).items()},
     }
     if delays is not None:

@@ -36,6 +36,9 @@ def _table(workload: dict[str, Any]) -> Table:
     for key, name in (("delays", "ours, delays"), ("floor", "floor")):
         if f"{key}_ms" in workload:
             rows.append((name, workload[f"{key}_ms"], workload[f"{key}_ms"] / ours, None, None))
+    if workload.get("formula_mb"):
+        for kind, mb in workload["formula_mb"].items():
+            rows.append((f"memory {kind}, by the formula", None, None, None, mb))
     if workload.get("ours_two_threads_ms"):
         rows.append(("ours, 2 threads, wall", workload["ours_two_threads_ms"], None, None, None))
 

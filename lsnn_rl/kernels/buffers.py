@@ -20,6 +20,11 @@ def take(count: int, dtype: type) -> np.ndarray:
     return array
 
 
+def release() -> None:
+    """Hand all memory that waits to be used again back to the system."""
+    _free.clear()
+
+
 def _give_back(base: np.ndarray) -> None:
     _free.append(base)
     del _free[:-_KEPT]
