@@ -78,21 +78,27 @@ def _one_lifetime(
     env.reset(options={"lifetimes": np.array([number])})
     history, canvas = [task.moment(0, None, 0.0)], Canvas(window.scale)
     earned: list[float] = []
+    over = False
     while True:
         if canvas.scale != window.scale:
             canvas = Canvas(window.scale)
         canvas.clear()
         task.draw(canvas, 0, history, references)
+        if over:  # what was hidden may be seen now
+            canvas.text("the lifetime is over: any key goes on", 306, 628, 11, GOAL, "m", bold=True)
         if not window.show(canvas.finish()):
-            return history, earned, False
+            return history, earned, over
+        if over:
+            if window.hand().tapped or window.hand().clicked:
+                return history, earned, True
+            continue
         action = task.hand(0, window.hand())
         if action is None:  # this world waits for its player
             continue
         _, reward, terminated, truncated, _ = env.step(np.asarray(action)[None])
         earned.append(float(reward[0]))
         history.append(task.moment(0, history[-1], earned[-1]))
-        if terminated[0] or truncated[0]:
-            return history, earned, True
+        over = bool(terminated[0] or truncated[0])
 
 
 def _lifetimes(lived: list[list[Moment]], rewards: list[list[float]], score: str) -> Lifetimes:

@@ -274,7 +274,8 @@ def test_a_person_goes_where_the_mouse_points_and_gets_a_card(monkeypatch, tmp_p
     env = gym.make_vec(WORLD, num_envs=1, split="test")
     env.reset(options={"lifetimes": np.array([0])})
     goal = _page(env.unwrapped.task, *env.unwrapped.task.goal[0])
-    Script(monkeypatch, lambda: mouse(pygame.MOUSEBUTTONDOWN, goal), *[None] * 299, lambda: press("space"))
+    go_on = [lambda: press("space")] * 2  # from the last picture of the lifetime, and from the final screen
+    Script(monkeypatch, lambda: mouse(pygame.MOUSEBUTTONDOWN, goal), *[None] * 301, *go_on)
 
     code = run("enjoy", WORLD, "--play", "--lifetimes", 1, "--card", tmp_path / "me.json", "--env-kwarg", "steps=300")
 

@@ -16,7 +16,7 @@ def formula_mb(network: RecurrentNetwork, x: Tensor) -> dict[str, float]:
         N S (4 H / 16 + s a H + s H / 8 + 1)  +  N T ((4 + s) e + 16)  +  4 s N T R
 
     S = T K simulation steps, H cells in whole words of 16, s bytes a number, R readouts (with their gradient, and what
-    a loss makes of them on the way); a is the share of cells and steps with a slope, e the events per line-up of inputs.
+    a loss makes of them on the way); a is the share of cells and steps with a slope, e the events per step and row.
 
     Returns: "written", with a and e as they are; "reserved", with a = 1 and e = I: huge pages make that resident too
     where the share of one row is smaller than a page.
