@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,7 +55,8 @@ class Window:
         pygame.display.flip()
         self._clock.tick(self.fps)
         self._tapped, self._clicked = set(), False
-        return all([self._heed(event) for event in pygame.event.get()])
+        heeded = [self._heed(event) for event in pygame.event.get()]  # all of them, also after one that asks to leave
+        return all(heeded)
 
     def _heed(self, event: Any) -> bool:
         """Note what was done; False where it asks to leave."""
@@ -85,6 +87,11 @@ class Window:
 
     def close(self) -> None:
         self.pygame.display.quit()
+
+
+def display_at_hand() -> bool:
+    """May a window be offered? On Linux a display must be named; elsewhere a desktop is taken for granted."""
+    return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 @contextmanager

@@ -200,6 +200,10 @@ def demo(
         raise typer.Exit(130) from None
     _print_table(card)
     _say(f"Written to {folder}: agent, card.json, adaptation.png, lifetime.gif. Watch it: lsnn-rl enjoy {folder}")
+    from lsnn_rl.agents.window import display_at_hand
+
+    if sys.stdin.isatty() and display_at_hand() and typer.confirm("Watch it live now?", default=True):
+        enjoy(str(folder))
 
 
 @app.callback(invoke_without_command=True)

@@ -1,5 +1,7 @@
 """Watching and playing: keys and mouse are events posted to a window that nobody sees."""
 
+from pathlib import Path
+
 import numpy as np
 import pygame
 import pytest
@@ -16,6 +18,7 @@ from lsnn_rl.cli import main
 from lsnn_rl.envs.arena_view import _page
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, WIDTH
 
+ROOT = Path(__file__).resolve().parent.parent
 AGENT, WORLD = "LSNNArena-v0/lsnn", "LSNNArena-v0"
 
 
@@ -328,3 +331,20 @@ def test_a_machine_without_a_screen_is_told_to_film(monkeypatch, capsys):
     assert run("enjoy", WORLD, "--agent", "oracle") == 2
 
     assert "--record life.mp4" in capsys.readouterr().err
+
+
+def test_the_demonstration_offers_the_window_where_there_is_one(monkeypatch, tmp_path):
+    from lsnn_rl.agents import demo, enjoy, window
+
+    offered = []
+    monkeypatch.setattr(demo, "run_demo", lambda *a: Card.load(ROOT / "zoo" / AGENT))
+    monkeypatch.setattr(enjoy, "watch", lambda agents, *rest: offered.append(agents))
+    monkeypatch.setattr("typer.confirm", lambda question, default: True)
+    for somebody, display in ((True, ":1"), (True, ""), (False, ":1")):
+        monkeypatch.setattr("sys.stdin", type("Input", (), {"isatty": lambda self, is_there=somebody: is_there})())
+        monkeypatch.setenv("DISPLAY", display)
+        monkeypatch.setenv("WAYLAND_DISPLAY", "")
+        monkeypatch.setattr(window.sys, "platform", "linux")
+        run("demo", "--folder", ROOT / "zoo" / AGENT)
+
+    assert len(offered) == 1
