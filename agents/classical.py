@@ -38,6 +38,18 @@ CLASSICAL: dict[str, dict[str, str]] = {
     "lsnn_rl.envs.arena:Arena": _ARENA,
     "lsnn_rl.envs.arena_variants:ArenaReversal": _ARENA,
     "lsnn_rl.envs.arena_variants:ArenaDelay": _ARENA,
+    "lsnn_rl.envs.mazes:MetaMaze": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "search": "lsnn_rl.agents.maze_players:MazeSearch",
+        "search_amnesic": "lsnn_rl.agents.maze_players:MazeSearchAmnesic",
+        "random": "lsnn_rl.agents.classical:Random",
+    },
+    "lsnn_rl.envs.mazes:TMaze": {
+        "oracle": "lsnn_rl.agents.classical:Oracle",
+        "remember_cue": "lsnn_rl.agents.maze_players:RememberCue",
+        "guess_turn": "lsnn_rl.agents.maze_players:GuessTurn",
+        "random": "lsnn_rl.agents.classical:Random",
+    },
     "lsnn_rl.envs.navigation:PointRobotSparse": {
         "oracle": "lsnn_rl.agents.classical:Oracle",
         "arc_search": "lsnn_rl.agents.navigation_players:ArcSearch",
@@ -194,6 +206,18 @@ REFERENCE_AGENTS: dict[str, dict[str, str]] = {
     "lsnn_rl.envs.arena:Arena": _ARENA_ROLES,
     "lsnn_rl.envs.arena_variants:ArenaReversal": _ARENA_ROLES,
     "lsnn_rl.envs.arena_variants:ArenaDelay": _ARENA_ROLES,
+    "lsnn_rl.envs.mazes:MetaMaze": {
+        "random": "random",
+        "amnesic": "search_amnesic",
+        "best_known": "search",
+        "oracle": "oracle",
+    },
+    "lsnn_rl.envs.mazes:TMaze": {
+        "random": "random",
+        "amnesic": "guess_turn",
+        "best_known": "remember_cue",
+        "oracle": "oracle",
+    },
     "lsnn_rl.envs.navigation:PointRobotSparse": {
         "random": "random",
         "amnesic": "arc_search_amnesic",

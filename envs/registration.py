@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from lsnn_rl.envs.popgym_bridge import register_popgym
 from lsnn_rl.errors import BadValue
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ WORLDS: dict[str, tuple[str | type[LifetimeTask], dict[str, Any]]] = {
     "LSNNPointRobotSparse-v0": ("lsnn_rl.envs.navigation:PointRobotSparse", {}),
     "LSNNPointRobotTeleport-v0": ("lsnn_rl.envs.navigation:PointRobotTeleport", {}),
     "LSNNNavigation2D-v0": ("lsnn_rl.envs.navigation:Navigation2D", {}),
+    "LSNNMetaMaze-v0": ("lsnn_rl.envs.mazes:MetaMaze", {}),
+    "LSNNTMaze-v0": ("lsnn_rl.envs.mazes:TMaze", {}),
     "LSNNBernoulliBandit-v0": ("lsnn_rl.envs.bandits:BernoulliBandit", {}),
     "LSNNDependentBandit-v0": ("lsnn_rl.envs.bandits:DependentBandit", {}),
     "LSNNInformativeBandit-v0": ("lsnn_rl.envs.bandits:InformativeBandit", {}),
@@ -48,6 +51,7 @@ def register_worlds() -> None:
     for env_id, (task, settings) in WORLDS.items():
         if env_id not in gym.registry:
             _enter(env_id, task, settings)
+    register_popgym()
 
 
 def register_world(env_id: str, task: str | type[LifetimeTask], **settings: Any) -> None:

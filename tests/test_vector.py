@@ -23,6 +23,8 @@ LIVELY = {
     "lsnn_rl.envs.arena_variants:ArenaDelay": [{"goal_radius": 0.5, "speed": 0.2, "delay": 4}],
     "lsnn_rl.envs.navigation:PointRobotSparse": [{"horizon": 7, "goal_radius": 0.95}],
     "lsnn_rl.envs.navigation:PointRobotTeleport": [{"goal_radius": 0.6}],
+    "lsnn_rl.envs.mazes:MetaMaze": [{"size": 3}],
+    "lsnn_rl.envs.mazes:TMaze": [{"length": 1}, {"length": 1, "active": True}],
     "lsnn_rl.envs.navigation:Navigation2D": [{"horizon": 7, "close": 0.2}],
 }
 EVERY_WAY = [(env_id, settings) for env_id, (task, _) in WORLDS.items() for settings in LIVELY.get(task, [{}])]
