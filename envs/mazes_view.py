@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lsnn_rl.envs.task import Moment
 
 _MIDDLE, _SIDE = (306.0, 336.0), 500.0  # of the maze on the page, points
-_WALL = mix(NIGHT, EDGE, 0.75)
+_WALL = mix(NIGHT, EDGE, 0.9)
+_FOG = mix(NIGHT, FAINT, 0.55)  # a cell that is not seen
 _TRAIL = 60  # steps until a trail has faded
 _RUNS = 72  # runs in the box in the middle
 
@@ -30,7 +31,7 @@ def _agent(canvas: Canvas, at: Point, size: float, color: Color) -> None:
     canvas.disc(at, 0.17 * size, color)
 
 
-# -- the meta maze -------------------------------------------------------------------------------------------------------
+# -- the meta maze ----------------------------------------------------------------------------------------------------
 
 
 def draw_meta_maze(
@@ -39,7 +40,7 @@ def draw_meta_maze(
     """Draw one slot; what was seen in each moment of `history` is the number of the agent's cell."""
     _titles(canvas, "Maze", "only the bright cells are seen: find the goal, remember where it is and where you are")
     _floor_plan(canvas, task, slot)
-    _trail(canvas, task, history)
+    _trail(canvas, task, slot, history)
     at = _middle(task, *task.maze.cells[task.cell[slot]])
     _agent(canvas, at, _SIDE / task.maze.size, hue(int(task.trial[slot] + task.success[slot])))
     canvas.bar(36, 605, 14, 14, mix(FLOOR, GOAL, 0.35), rounded=3)
@@ -76,31 +77,29 @@ def _floor_plan(canvas: Canvas, task: MetaMaze, slot: int) -> None:
             x, y = _middle(task, row, column)
             near = max(abs(row - at[0]), abs(column - at[1])) <= maze.view // 2
             free = maze.number[row, column] >= 0
-            color = (mix(FLOOR, FAINT, 1.0) if near else mix(NIGHT, FLOOR, 0.7)) if free else _WALL
+            color = (mix(FAINT, EDGE, 0.4) if near else _FOG) if free else _WALL
             if (row, column) == tuple(goal) and (task.success[slot] or not task.secret):
                 color = mix(color, GOAL, 0.75 if task.success[slot] else 0.35)
             canvas.bar(x - size / 2 + 1, y - size / 2 + 1, size - 2, size - 2, color, rounded=4 if free else 2)
             if not free and near:
-                canvas.bar(x - size / 2 + 1, y - size / 2 + 1, size - 2, size - 2, mix(_WALL, INK, 0.28), rounded=2)
+                canvas.bar(x - size / 2 + 1, y - size / 2 + 1, size - 2, size - 2, mix(_WALL, INK, 0.4), rounded=2)
 
 
-def _trail(canvas: Canvas, task: MetaMaze, history: list[Moment]) -> None:
-    """The last steps, the older the fainter; a step that reached the goal is drawn into it, no line joins a teleport."""
+def _trail(canvas: Canvas, task: MetaMaze, slot: int, history: list[Moment]) -> None:
+    """The last steps, the older the fainter; what reached the goal leads into it, and no line joins a teleport."""
     recent = history[-_TRAIL - 1 :]
-    goal = None
+    goal = _middle(task, *task.maze.cells[task.goal[slot]])
     for k, (before, after) in enumerate(pairwise(recent)):
-        fresh = (k + 1) / max(len(recent) - 1, 1)
-        color = mix(FLOOR, hue(after.trial), 0.15 + 0.75 * fresh)
+        color = mix(FLOOR, hue(after.trial), 0.15 + 0.75 * (k + 1) / (len(recent) - 1))
         start = _middle(task, *task.maze.cells[before.seen])
-        if not after.success:
-            if before.seen != after.seen:
-                canvas.line([start, _middle(task, *task.maze.cells[after.seen])], color, 3.0)
-        elif not task.secret:
-            goal = start
-            canvas.disc(goal, 5.0, color)
+        end = goal if after.success else _middle(task, *task.maze.cells[after.seen])
+        if start != end:
+            canvas.line([start, end], color, 3.0)
+        if after.success:
+            canvas.disc(end, 5.0, color)
 
 
-# -- the T-maze ----------------------------------------------------------------------------------------------------------
+# -- the T-maze -------------------------------------------------------------------------------------------------------
 
 
 def draw_t_maze(
@@ -120,11 +119,11 @@ def draw_t_maze(
 
     for place in range(cells):
         seen = place == at
-        cell(x0 + place * size, y, FAINT if seen else mix(NIGHT, FLOOR, 0.8))
+        cell(x0 + place * size, y, mix(FAINT, EDGE, 0.4) if seen else _FOG)
     last_x, right_up = x0 + task.length * size, task.cue[slot] == UP
     for side, up in ((-1, True), (1, False)):
         right = up == right_up and not task.secret
-        color = mix(FLOOR, GOAL, 0.35) if right else mix(NIGHT, FLOOR, 0.8)
+        color = mix(FLOOR, GOAL, 0.35) if right else _FOG
         for k in (1, 2):
             cell(last_x, y + side * k * size, color)
     if at == 0 or not task.secret:
