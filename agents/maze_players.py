@@ -29,6 +29,10 @@ class MazeSearch:
         self.after, self.goes = after, after != cells
         self.before = after[[2, 3, 0, 1]]  # [4, C]: whence a move leads into each cell, if from another one
         self.came = self.before != cells
+        alike = np.unique(self.maze.seen, axis=0, return_inverse=True)[
+            1
+        ].ravel()  # [C]: cells from which the same is seen
+        self.alike = (alike[:, None] == np.arange(alike.max() + 1)).astype(np.float32)  # [C, views]
 
     def initial_state(self, n: int) -> State:
         count = len(self.maze.cells)
@@ -45,7 +49,12 @@ class MazeSearch:
         pairs &= here[:, :, None]
         nowhere = ~pairs.any(axis=(1, 2))
         pairs[nowhere] = here[nowhere][:, :, None]
-        return self._towards(pairs), {"pairs": pairs}
+        actions = self._towards(pairs)
+        cells, goals = np.asarray(pairs.any(axis=2)), np.asarray(pairs.any(axis=1))
+        known = np.flatnonzero(np.count_nonzero(goals, axis=1) == 1)
+        if len(known):
+            actions[known] = self._back(cells[known], goals[known].argmax(axis=1))
+        return actions, {"pairs": pairs}
 
     def _moved(self, pairs: NDArray[np.bool_], action: NDArray, rewarded: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """What the last action and its reward leave of the pairs, before anything is seen, [N, C, C]."""
@@ -63,10 +72,26 @@ class MazeSearch:
     def _towards(self, pairs: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The first step from the likeliest cell to its nearest possible goal."""
         cell = pairs.sum(axis=2).argmax(axis=1)
-        steps = self.maze.distance[cell]
-        steps = np.where(steps == 0, 2, steps)  # who was put into the goal must leave it and come back
-        goal = np.where(pairs[np.arange(len(pairs)), cell], steps, _FAR).argmin(axis=1)
+        goal = np.where(pairs[np.arange(len(pairs)), cell], _steps(self.maze.distance[cell]), _FAR).argmin(axis=1)
         return self.maze.best[cell, goal]
+
+    def _back(self, cells: NDArray[np.bool_], goal: NDArray) -> NDArray[np.int64]:
+        """The move that is best on average over the possible cells [M, C], for known goals [M]."""
+        rows, distance = np.arange(len(cells)), self.maze.distance[goal]  # [M, C]
+        count, cost = cells.sum(axis=1), np.zeros((len(cells), 4))
+        for action in range(4):
+            left = np.where(self.goes[action], distance[:, self.after[action]], _steps(distance))
+            ends = (cells[:, self.before[action]] & self.came[action]) | (cells & ~self.goes[action])
+            ends[rows, goal] = False  # who gets there is in no doubt
+            alike = ends.astype(np.float32) @ self.alike
+            doubt = (alike * np.log(np.maximum(alike, 1.0))).sum(axis=1)
+            cost[:, action] = ((left * cells).sum(axis=1) + doubt) / count
+        return cost.round(6).argmin(axis=1)
+
+
+def _steps(distance: NDArray) -> NDArray:
+    """Steps to the goal: who was put into it must leave it and come back."""
+    return np.where(distance == 0, 2, distance)
 
 
 class MazeSearchAmnesic(MazeSearch):

@@ -160,7 +160,7 @@ class _Eyes:
 
     def blank(self, obs: NDArray) -> NDArray[np.bool_]:
         """Where nothing at all is seen: a pause."""
-        return ~obs.any(axis=1)
+        return np.count_nonzero(obs, axis=1) == 0
 
     def at_wall(self, obs: NDArray) -> NDArray[np.bool_]:
         return np.linalg.norm(self.place(obs), axis=1) > self._wall_from

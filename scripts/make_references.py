@@ -32,6 +32,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"arms": 10, "steps": 200, "pay": "popgym"},
     ],
     "lsnn_rl.envs.bandits:DependentBandit": [{}, *({"difficulty": name} for name in ("easy", "medium", "hard"))],
+    "lsnn_rl.envs.navigation:PointRobotSparse": [{}, {"horizon": 100}],
+    "lsnn_rl.envs.mazes:MetaMaze": [{}, {"size": 11}],
+    "lsnn_rl.envs.mazes:TMaze": [{}, {"active": True}],
 }
 
 
