@@ -311,6 +311,24 @@ def test_what_is_learned_of_a_process_is_what_happened_in_it():
     assert (mean.item(), deviation.item()) == pytest.approx(((1 + 9) / 4, 0.5))  # prior N(1, 1), three draws of sd 1
 
 
+@pytest.mark.parametrize(
+    ("env_id", "best", "amnesic"),
+    [
+        ("LSNNTwoStep-v0", "bayes_filter", "random"),
+        ("LSNNHarlow-v0", "one_look", "straight_on"),
+        ("LSNNTabularMDP-v0", "optimist", "forgetful"),
+    ],
+)
+def test_whose_memory_is_wiped_after_every_trial_is_left_with_what_no_memory_brings(env_id, best, amnesic):
+    def lived(agent, wipe):
+        env = gym.make_vec(env_id, num_envs=200, split="test")
+        return live(classical(agent, env_id), env, np.arange(200), wipe_after_trial=wipe).returns.mean()
+
+    kept, wiped, without = lived(best, False), lived(best, True), lived(amnesic, False)
+
+    assert (wiped - without) / (kept - without) <= 0.1
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
