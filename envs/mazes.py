@@ -99,9 +99,9 @@ class MetaMaze(LifetimeTask):
 
     ## Reference scores
     Reward per lifetime. Knowing goal and maze brings about 414 (size 7), 335 (9) and 270 (11). "best_known" keeps every
-    pair of own cell and goal that agrees with what was seen, and goes where steps and doubt are least: about 336, 216 and
-    149, for it must find out after every teleport where it is. "amnesic" does the same in every trial anew. Evolution
-    strategies and genetic algorithms reach 32 in gymnax-blines.
+    pair of own cell and goal that agrees with what was seen, and goes where steps and doubt are least: about 336, 216
+    and 149, for it must find out after every teleport where it is. "amnesic" does the same in every trial anew.
+    Evolution strategies and genetic algorithms reach 32 in gymnax-blines.
 
     ## Arguments
     size: cells along a side, odd; view: cells along a side of what is seen, odd; steps; reward; observe_view,

@@ -6,7 +6,10 @@ import pytest
 
 from lsnn_rl.agents.classical import classical
 from lsnn_rl.agents.evaluate import live
+from lsnn_rl.envs.canvas import GOAL
 from lsnn_rl.envs.mazes import DOWN, LEFT, RIGHT, UP, Maze
+from lsnn_rl.envs.mazes_view import _middle
+from lsnn_rl.envs.task import Hand
 from lsnn_rl.errors import BadValue
 
 
@@ -218,3 +221,31 @@ def test_lifetimes_of_many_runs_bring_as_many_as_fit(name, active, goals):
 def test_a_maze_that_cannot_be_is_refused(env_id, kwargs, advice):
     with pytest.raises(BadValue, match=advice):
         gym.make(env_id, **kwargs)
+
+
+@pytest.mark.parametrize("env_id", ["LSNNMetaMaze-v0", "LSNNTMaze-v0"])
+def test_a_person_moves_by_a_cell_for_every_arrow_and_is_waited_for(env_id):
+    task = gym.make(env_id).unwrapped.task
+
+    pressed = [task.hand(0, Hand(tapped=frozenset([key]))) for key in ("up", "d", "down", "left", "space")]
+
+    assert pressed == [UP, RIGHT, DOWN, LEFT, None]
+    assert task.hand(0, Hand(held=frozenset(["up"]))) is None
+
+
+def test_a_person_who_plays_sees_the_goal_only_when_entering_it():
+    env = maze(cell=(2, 2), goal=(6, 6), render_mode="rgb_array")
+    x, y = (round(part) for part in _middle(env.task, 6, 6))
+
+    def greenness():
+        pixel = env.render()[y, x].astype(int)
+        return pixel[1] - pixel[0] > 0.3 * (GOAL[1] - GOAL[0])
+
+    shown = greenness()
+    env.task.secret = True
+    hidden = greenness()
+    put(env, (6, 5))
+    env.step(RIGHT)
+
+    assert (shown, hidden) == (True, False)
+    assert env.task.success[0] and greenness()

@@ -6,6 +6,8 @@ import pytest
 
 from lsnn_rl.agents.classical import classical
 from lsnn_rl.agents.evaluate import live
+from lsnn_rl.envs.navigation_view import _page
+from lsnn_rl.envs.task import Hand
 from lsnn_rl.errors import BadValue
 
 SPARSE, TELEPORT, SQUARE = "LSNNPointRobotSparse-v0", "LSNNPointRobotTeleport-v0", "LSNNNavigation2D-v0"
@@ -179,6 +181,15 @@ def test_three_distances_fix_the_goal_and_later_episodes_cost_no_more_than_knowi
     assert later == pytest.approx([known, known], abs=0.01)
     assert first < known - 0.5
     assert amnesic == pytest.approx([first] * 3, abs=0.01)
+
+
+def test_a_person_goes_where_arrows_or_the_mouse_point():
+    env = point(SPARSE, goal=(0.0, 1.0))
+    aim = _page(env.task, 0.5, 0.02)
+
+    assert env.task.hand(0, Hand(held=frozenset(["left", "up"]))).tolist() == [-1.0, 1.0]
+    assert env.task.hand(0, Hand(point=aim, pressed=True)).tolist() == pytest.approx([1.0, 0.2], abs=1e-6)
+    assert env.task.hand(0, Hand(point=aim)).tolist() == [0.0, 0.0]
 
 
 def test_nobody_leaves_the_room():
