@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsnn_rl.agents.contract import Agent
+from lsnn_rl.agents.metalearner import MetaLearner
 from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.errors import BadValue, MissingFile, UnknownName, unknown_name
 
@@ -20,8 +21,9 @@ def as_agent(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None = Non
 
     Args:
         agent: an Agent; a RecurrentPPO or LSNNPolicy; a Stable-Baselines3 or sb3-contrib model; a function
-            `(obs, state, starts) -> (actions, state)`, whose state begins as None; or the name of a classical agent,
-            a run folder or a zoo name.
+            `(obs, state, starts) -> (actions, state)`, whose state begins as None; one with Meta-World's
+            MetaLearningAgent protocol (see `lsnn_rl.agents.metalearner`); or the name of a classical agent, a run
+            folder or a zoo name.
         env_id, env_kwargs: the world it will act in; classical agents know its rules.
     Raises: UnknownName, MissingFile or BadValue.
     """
@@ -29,6 +31,8 @@ def as_agent(agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None = Non
         return agent_by_name(str(agent), env_id, env_kwargs)
     if hasattr(agent, "act") and hasattr(agent, "initial_state") and not hasattr(agent, "evaluate_sequence"):
         return agent
+    if hasattr(agent, "adapt_action") and hasattr(agent, "eval_action"):
+        return MetaLearner(agent)
     policy = getattr(agent, "policy", agent)
     if hasattr(policy, "evaluate_sequence"):
         return _policy_agent(agent, policy)

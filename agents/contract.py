@@ -43,3 +43,9 @@ def let_watch(agent: Any, venv: Any) -> None:
     """Show the environment to an agent that asks to see it; others are left alone."""
     if hasattr(agent, "watch"):
         agent.watch(venv)
+
+
+def let_feel(agent: Any, rewards: NDArray, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]) -> None:
+    """Tell what a step brought, [N] each, to an agent that asks for it beside its observations (`feel`)."""
+    if hasattr(agent, "feel"):
+        agent.feel(rewards, terminated, truncated)

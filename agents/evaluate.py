@@ -19,7 +19,7 @@ from lsnn_rl.agents import controls as handicaps
 from lsnn_rl.agents import measures
 from lsnn_rl.agents.adapters import as_agent, name_of, spike_counter
 from lsnn_rl.agents.cards import SCHEMA, Card, env_hash, uses_memory, versions
-from lsnn_rl.agents.contract import Agent, let_watch
+from lsnn_rl.agents.contract import Agent, let_feel, let_watch
 from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.statistics import Interval, mean_interval
 from lsnn_rl.envs.references import reference_scores
@@ -52,7 +52,8 @@ def evaluate(
     """The card of an agent on lifetimes 0 .. `lifetimes` - 1 of a split.
 
     Args:
-        agent: an Agent, a Stable-Baselines3 or sb3-contrib model, a run folder, a zoo name or a classical agent's name.
+        agent: an Agent, a Stable-Baselines3 or sb3-contrib model, one with Meta-World's MetaLearningAgent protocol, a
+            function, a run folder, a zoo name, "hf:user/name" or a classical agent's name.
         env_id: a world of this package, for example "LSNNArena-v0".
         split: "test", "train" or "test-ood".
         deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
@@ -228,6 +229,7 @@ def _live_once(
         if count_spikes is not None:
             spikes += alive * count_spikes(state)
         observation, reward, terminated, truncated, info = env.step(actions)
+        let_feel(agent, reward, terminated, truncated)
         steps += alive
         returns += alive * reward
         if keep_rewards:

@@ -1,5 +1,9 @@
 """Expected values: scipy, or worked out by hand where the comment says how."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -101,3 +105,34 @@ def test_nothing_to_average_and_values_that_are_not_numbers_are_refused():
 def test_scores_without_a_task_axis_are_refused_with_the_remedy():
     with pytest.raises(ShapeMismatch, match=r"scores\[:, None\]"):
         stratified_bootstrap([1.0, 2.0])
+
+
+@pytest.mark.slow
+def test_robust_statistics_agree_with_rliable(borrow, tmp_path):
+    needs = ("rliable", "arch<8", "pandas<3", "statsmodels", "patsy", "pytz", "absl-py", "scipy<1.18")
+    rng = np.random.default_rng(6)
+    ours, theirs = rng.normal(0.6, 0.2, (12, 4)), rng.normal(0.5, 0.3, (12, 4))
+    np.savez(tmp_path / "scores.npz", x=ours, y=theirs)
+    code = f"""
+import json, sys
+sys.path.append({str(borrow(*needs))!r})
+import numpy as np
+from rliable import library, metrics
+scores = np.load({str(tmp_path / "scores.npz")!r})
+x, y = scores["x"], scores["y"]
+middle = lambda s: np.array([metrics.aggregate_iqm(s)])
+points, intervals = library.get_interval_estimates({{"x": x}}, middle, reps=5000)
+pairs, spans = library.get_interval_estimates(
+    {{"x,y": (x, y)}}, lambda a, b: np.array([metrics.probability_of_improvement(a, b)]), reps=1000
+)
+print(json.dumps([points["x"][0], *intervals["x"][:, 0], pairs["x,y"][0], *spans["x,y"][:, 0]]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    reference = json.loads(done.stdout.splitlines()[-1])
+
+    middle = stratified_bootstrap(ours, resamples=5000)
+    better = probability_of_improvement(ours, theirs, resamples=1000)
+
+    assert (middle.mean, better.mean) == pytest.approx((reference[0], reference[3]), abs=1e-12)
+    assert (*middle[1:], *better[1:]) == pytest.approx((*reference[1:3], *reference[4:]), abs=0.02)
