@@ -235,7 +235,7 @@ def test_a_person_moves_by_a_cell_for_every_arrow_and_is_waited_for(env_id):
 
 def test_a_person_who_plays_sees_the_goal_only_when_entering_it():
     env = maze(cell=(2, 2), goal=(6, 6), render_mode="rgb_array")
-    x, y = (round(part) for part in _middle(env.task, 6, 6))
+    x, y = (round(part) + 25 for part in _middle(env.task, 6, 6))  # beside the path that leads into it
 
     def greenness():
         pixel = env.render()[y, x].astype(int)
