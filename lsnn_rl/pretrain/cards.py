@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lsnn_rl import __version__
+from lsnn_rl._version import __version__
 from lsnn_rl.errors import BrokenFile, MissingFile
 from lsnn_rl.plain import replace_file
 
