@@ -236,13 +236,23 @@ def test_the_command_draws_a_table_and_writes_the_file(tmp_path):
     assert rows["64"]["steps_per_s"] == pytest.approx(64_000 / rows["64"]["ours_ms"])
 
 
-def test_the_learner_suite_compares_four_learners_on_the_same_numbers():
-    result = SUITES.get("learner")(Settings(repeats=1, quick=True))
+def test_the_learner_suite_compares_learners_on_the_same_numbers(monkeypatch):
+    from lsnn_rl.benchmarks import learner
 
-    workload = result["workloads"]["ppo"]
-    assert workload["peers"].keys() == {"gru", "contrib_lstm", "ppo_mlp"}
-    steps = workload["sizes"]["slots"] * workload["sizes"]["steps"]
-    assert workload["steps_per_s"] == pytest.approx(1000 * steps / workload["ours_ms"])
+    everyone = learner.learners
+    monkeypatch.setattr(learner, "SLOTS", 4)
+    built = {}
+    monkeypatch.setattr(learner, "learners", lambda *given: built.setdefault(len(built), everyone(*given)))
+    result = SUITES.get("learner")(Settings(repeats=1, quick=True, only=["ppo"]))
+
+    assert {(m.n_steps, m.n_envs, m.n_epochs, m.batch_size) for m in built[0].values()} == {(16, 4, 4, 16)}
+    assert {m.env.get_attr("task")[0].steps for m in built[0].values()} == {2000}
+    workload, fps, ratio = result["workloads"]["ppo"], result["fps"], result["ratio"]
+    assert {"ours_lsnn", "ours_lstm", "ours_gru", "contrib_lstm", "contrib_lsnn", "ppo_mlp"} <= set(fps)
+    assert fps["ours_lsnn"] == pytest.approx(1000 * 64 / workload["ours_ms"])
+    assert ratio["ours_lsnn_vs_contrib_lstm"] == pytest.approx(fps["ours_lsnn"] / fps["contrib_lstm"])
+    assert ratio["ours_lstm_vs_contrib_lstm"] == pytest.approx(fps["ours_lstm"] / fps["contrib_lstm"])
+    assert all(0 < share < 1 for share in workload["share_learning"].values())
 
 
 def test_a_misspelt_suite_or_workload_is_answered_with_the_known_ones():
