@@ -102,6 +102,27 @@ def kaplan_meier(length: ArrayLike, complete: ArrayLike) -> tuple[Ints, Floats]:
     return times.astype(np.int64), np.cumprod(1.0 - ended / at_risk, dtype=np.float64)
 
 
+def greenwood(length: ArrayLike, complete: ArrayLike) -> tuple[Floats, Floats]:
+    """95 % band of the Kaplan-Meier curve at its event times, [E] each; the last, at zero, has no width.
+
+    On the log-log scale, so that it stays within 0 and 1.
+    Source: Greenwood 1926; Kalbfleisch and Prentice 1980.
+
+    >>> low, high = greenwood([1, 2, 3, 4], [True, True, True, True])
+    >>> low.round(2).tolist(), high.round(2).tolist()
+    ([0.13, 0.06, 0.01, 0.0], [0.96, 0.84, 0.67, 0.0])
+    """
+    t, done = np.asarray(length), np.asarray(complete, bool)
+    times, share = kaplan_meier(t, done)
+    ended = np.unique(t[done], return_counts=True)[1]
+    at_risk = len(t) - np.searchsorted(np.sort(t), times)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(share))
+        low, high = share ** np.exp(1.959964 * spread), share ** np.exp(-1.959964 * spread)
+    inside = (share > 0) & (share < 1)
+    return np.where(inside, low, share), np.where(inside, high, share)
+
+
 def restricted_mean(length: ArrayLike, complete: ArrayLike, horizon: float) -> float:
     """Mean trial length where longer ones count as `horizon`: the area under the Kaplan-Meier curve up to it.
 

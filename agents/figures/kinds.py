@@ -1,0 +1,96 @@
+"""The figures by name, for whoever types one: what each is made from, and how to get that."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lsnn_rl.agents.adapters import agent_and_world
+from lsnn_rl.agents.cards import Card
+from lsnn_rl.agents.figures import cards as of_cards
+from lsnn_rl.agents.figures import neurons
+from lsnn_rl.agents.figures.training import GOALS, learning, training_logs
+from lsnn_rl.agents.inside import look_inside, record_lives
+from lsnn_rl.errors import unknown_name
+
+
+class Kind(NamedTuple):
+    """A figure that can be asked for by name: how it is drawn from places, from what, and what it shows."""
+
+    draw: Callable[..., Figure]
+    made_from: str
+    shows: str
+
+
+def draw(kind: str, places: Sequence[str | Path], title: str | None = None, **options: Any) -> Figure:
+    """The figure called `kind`, drawn from card files, run folders or agents, as `KINDS` says.
+
+    Args: options: of that kind, for example order="place" for "raster" or tag="rollout/ep_rew_mean" for "learning".
+    Raises: UnknownName, MissingFile, BadValue.
+    """
+    if kind not in KINDS:
+        raise unknown_name("kind of figure", kind, KINDS)
+    return KINDS[kind].draw([str(place) for place in places], title, **options)
+
+
+def listing() -> str:
+    """The kinds of figure, one a line, for a person."""
+    wide = max(map(len, KINDS))
+    lines = [f"  {name:<{wide}}  {kind.shows} From {kind.made_from}." for name, kind in KINDS.items()]
+    return "Kinds of figure:\n" + "\n".join(lines)
+
+
+def _from_cards(function: Callable[..., Figure]) -> Callable[..., Figure]:
+    return lambda places, title: function(of_cards.named_apart(places), title)
+
+
+def _learning(places: Sequence[str], title: str | None, tag: str = GOALS) -> Figure:
+    card = next((Path(place) for place in places if (Path(place) / "card.json").is_file()), None)
+    references = Card.load(card)["references"] if card is not None and tag == GOALS else None
+    logs = {Path(place).resolve().name: training_logs(place, tag) for place in places}
+    label = "goals per lifetime, in training" if tag == GOALS else tag
+    return learning(logs, references, title, label)
+
+
+def _survival(places: Sequence[str], title: str | None, lifetimes: int = 200) -> Figure:
+    import gymnasium as gym
+
+    from lsnn_rl.agents.adapters import as_agent, name_of
+    from lsnn_rl.agents.evaluate import live
+
+    agent, env_id, kwargs = agent_and_world(places[0])
+    env = gym.make_vec(env_id, num_envs=lifetimes, split="test", **kwargs)
+    lives = live(as_agent(agent, env_id, {**kwargs, "split": "test"}), env, np.arange(lifetimes))
+    env.close()
+    return of_cards.survival(lives, title=title or f"{name_of(places[0])}, {lifetimes} test lifetimes")
+
+
+def _raster(places: Sequence[str], title: str | None, order: str = neurons.ORDERS[0]) -> Figure:
+    agent, env_id, kwargs = agent_and_world(places[0])
+    tuning = None
+    if order == "place":
+        tuning = neurons.preferred_directions(record_lives(agent, env_id, kwargs, lifetimes=range(16), steps=1000))
+    return neurons.raster(look_inside(agent, env_id, kwargs), title, order=order, tuning=tuning)
+
+
+def _thresholds(places: Sequence[str], title: str | None) -> Figure:
+    return neurons.thresholds(look_inside(*agent_and_world(places[0])), title)
+
+
+def _place_fields(places: Sequence[str], title: str | None) -> Figure:
+    lives = record_lives(*agent_and_world(places[0]), lifetimes=range(32), steps=1000)
+    return neurons.place_fields(lives, title=title)
+
+
+KINDS: dict[str, Kind] = {
+    "adaptation": Kind(_from_cards(of_cards.adaptation), "cards", "Goals come faster as the lifetime goes on."),
+    "trials": Kind(_from_cards(of_cards.trial_lengths), "cards", "Trials become shorter."),
+    "scores": Kind(_from_cards(of_cards.scores), "cards", "Scores, controls and references with intervals."),
+    "survival": Kind(_survival, "an agent", "Who is still searching, by trial (Kaplan-Meier)."),
+    "learning": Kind(_learning, "run folders, TensorBoard's, or folders of seeds", "A score while training."),
+    "raster": Kind(_raster, "an agent", "Spikes by population, and thresholds."),
+    "thresholds": Kind(_thresholds, "an agent", "The thresholds that move most."),
+    "place_fields": Kind(_place_fields, "an agent", "Where in the arena cells fire."),
+}
