@@ -175,6 +175,20 @@ def all_operations(agent: Any, state: State) -> list[Operation]:
     return [*found, Operation("everything", names)]
 
 
+def table(card: Mapping[str, Any]) -> str:
+    """The card for a person: whose goal the hosts went to, in percent, after each operation."""
+    lines = [
+        f"{card['agent']} on {card['env']}: {card['pairs']} pairs of {card['split']} lifetimes, {card['window']} steps",
+        f"{'the donor gave':<30}{'own goal':>10}{'donor':>8}{'neither':>9}   donor, 95 % interval",
+    ]
+    for label, entry in card["operations"].items():
+        own, other, neither = (f"{100 * entry[word]['mean']:.0f} %" for word in ("own", "other", "neither"))
+        low, high = (100 * bound for bound in entry["other"]["ci95"])
+        lines.append(f"{label:<30}{own:>10}{other:>8}{neither:>9}   {low:.0f} to {high:.0f} %")
+    carriers = [f"{ENTRIES.get(name, name)} ({name})" for name in card["carried_by"]]
+    return "\n".join([*lines, "The memory moves with: " + (", ".join(carriers) or "no entry alone")])
+
+
 def _memories(
     agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None, split: str, n: int, after_goals: int, delay: int
 ) -> tuple[State, NDArray[np.float64], Arena]:

@@ -164,18 +164,54 @@ def enjoy(
 
 @app.command()
 def plot(
-    cards: Annotated[list[Path], typer.Argument(help="card.json files or run folders.")],
-    out: Annotated[Path, typer.Option(help="The figure: .png, .pdf or .svg.")] = Path("adaptation.png"),
-    kind: Annotated[str, typer.Option(help="adaptation, trials, scores, learning or raster.")] = "adaptation",
+    places: Annotated[
+        list[str] | None, typer.Argument(help="card.json files, run folders or agents; nothing lists the kinds.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The figure: .png, .pdf or .svg; KIND.png if not given.")] = None,
+    kind: Annotated[str, typer.Option(help="What to draw; without PLACES, all kinds are listed.")] = "adaptation",
     title: Annotated[str | None, typer.Option(help="A title of your own.")] = None,
+    order: Annotated[str | None, typer.Option(help="Of a raster's cells: 'first spike' or place.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Of a learning curve, for example rollout/ep_rew_mean.")] = None,
 ) -> None:
-    """Draw a figure from cards: how goals come faster, how trials become shorter, scores, or the learning curve."""
+    """Draw a figure: of cards, of training logs, or of an agent that is woken for it."""
     from lsnn_rl.agents import figures
 
-    figure = figures.draw(kind, cards, title)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=200)
-    _say(f"Written to {out}.")
+    if not places:
+        print(figures.listing())
+        return
+    options = {name: value for name, value in (("order", order), ("tag", tag)) if value is not None}
+    figure = figures.draw(kind, places, title, **options)
+    file = out or Path(f"{kind}.png")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=200)
+    _say(f"Written to {file}.")
+
+
+@app.command()
+def surgery(
+    agent: Annotated[str, typer.Argument(help="A run folder or a zoo name.")] = "LSNNArena-v0/lsnn",
+    pairs: Annotated[int, typer.Option(help="Test lifetimes, each once the host of a transplant.")] = 200,
+    json: Annotated[Path | None, typer.Option(help="Write the shares with intervals here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw the figure here: .png, .pdf or .svg.")] = None,
+    delay: Annotated[int, typer.Option(help="Steps after a reward at which states are taken.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of who is paired with whom.")] = 0,
+) -> None:
+    """Which part of an agent's state is its memory? Move it into another lifetime, and see whose goal is visited."""
+    from lsnn_rl.agents import figures
+    from lsnn_rl.agents.adapters import agent_and_world
+    from lsnn_rl.agents.surgery import operate, table
+
+    _, env_id, kwargs = agent_and_world(agent)
+    with _share_bar() as report:
+        found = operate(agent, env_id, kwargs, pairs=pairs, delay=delay, seed=seed, on_progress=report)
+    print(table(found.card))
+    if json is not None:
+        found.card.save(json)
+        _say(f"Written to {json}.")
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figures.surgery(found).savefig(out, dpi=200)
+        _say(f"Written to {out}.")
 
 
 @app.command()

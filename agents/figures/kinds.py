@@ -9,10 +9,16 @@ from matplotlib.figure import Figure
 
 from lsnn_rl.agents.adapters import agent_and_world
 from lsnn_rl.agents.cards import Card
+from lsnn_rl.agents.classical import classical_names
 from lsnn_rl.agents.figures import cards as of_cards
 from lsnn_rl.agents.figures import neurons
+from lsnn_rl.agents.figures.memory import surgery
 from lsnn_rl.agents.figures.training import GOALS, learning, training_logs
-from lsnn_rl.agents.inside import look_inside, record_lives
+from lsnn_rl.agents.figures.wiring import connectivity
+from lsnn_rl.agents.figures.worlds import bandit_regret, regret
+from lsnn_rl.agents.inside import look_inside, network_of, record_lives
+from lsnn_rl.agents.surgery import operate
+from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.errors import unknown_name
 
 
@@ -84,6 +90,26 @@ def _place_fields(places: Sequence[str], title: str | None) -> Figure:
     return neurons.place_fields(lives, title=title)
 
 
+def _connectivity(places: Sequence[str], title: str | None) -> Figure:
+    agent, *_ = agent_and_world(places[0])
+    return connectivity(network_of(agent), title)
+
+
+def _surgery(places: Sequence[str], title: str | None, pairs: int = 200) -> Figure:
+    return surgery(operate(places[0], *agent_and_world(places[0])[1:], pairs=pairs), title=title)
+
+
+def _regret(places: Sequence[str], title: str | None, lifetimes: int = 300) -> Figure:
+    """Of a bandit by its id with all its classical agents, or of agents in the world of the first one."""
+    if places[0] in WORLDS:
+        env_id, kwargs, names = places[0], {}, classical_names(places[0])
+    else:
+        _, env_id, kwargs = agent_and_world(places[0])
+        names = [*places, *classical_names(env_id)]
+    found = {name: bandit_regret(name, env_id, lifetimes, **kwargs) for name in names}
+    return regret(found, title or f"{env_id}: {lifetimes} test lifetimes", frozenset(classical_names(env_id)))
+
+
 KINDS: dict[str, Kind] = {
     "adaptation": Kind(_from_cards(of_cards.adaptation), "cards", "Goals come faster as the lifetime goes on."),
     "trials": Kind(_from_cards(of_cards.trial_lengths), "cards", "Trials become shorter."),
@@ -93,4 +119,7 @@ KINDS: dict[str, Kind] = {
     "raster": Kind(_raster, "an agent", "Spikes by population, and thresholds."),
     "thresholds": Kind(_thresholds, "an agent", "The thresholds that move most."),
     "place_fields": Kind(_place_fields, "an agent", "Where in the arena cells fire."),
+    "connectivity": Kind(_connectivity, "an agent", "Weights by population."),
+    "surgery": Kind(_surgery, "an agent", "Which part of the state is the memory."),
+    "regret": Kind(_regret, "a bandit's id, or agents", "Regret by pull, beside the classical agents."),
 }

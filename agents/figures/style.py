@@ -3,7 +3,9 @@
 Colours: Okabe and Ito 2008. Names are written beside their lines, so no colour must be told from memory.
 """
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -30,6 +32,19 @@ def canvas(width: float, height: float, left: float = 0.1, right: float = 0.66) 
     axes = figure.add_axes((left, 0.55 / height, right - left, 1 - 1.0 / height))
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def save_small(figure: Figure, file: str | Path, dpi: int = 120, colours: int = 96) -> Path:
+    """Write a PNG for a document: a palette of `colours` instead of millions, a quarter of the bytes."""
+    from PIL import Image
+
+    path, drawn = Path(file), io.BytesIO()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(drawn, format="png", dpi=dpi)
+    drawn.seek(0)
+    picture = Image.open(drawn).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    picture.save(path, optimize=True)
+    return path
 
 
 def name_lines(axes: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
