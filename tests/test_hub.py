@@ -128,6 +128,16 @@ def test_an_agent_that_nobody_could_load_is_not_pushed(hub, model, tmp_path):
     assert not hub.root.exists()
 
 
+def test_the_command_line_publishes_an_agent_and_says_how_to_watch_it(hub, capsys):
+    from lsnn_rl.cli import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["push", "LSNNArena-v0/lsnn", "someone/arena"])
+
+    assert ended.value.code == 0 and (hub.root / "someone/arena/agent.json").is_file()
+    assert "lsnn-rl enjoy hf:someone/arena" in capsys.readouterr().err
+
+
 def test_a_missing_repository_is_answered_with_how_to_write_its_name(hub):
     with pytest.raises(MissingFile, match=r"There is no agent at hf:someone/nothing: 404 Client Error\. Write hf:user"):
         load_agent("hf:someone/nothing")

@@ -213,7 +213,7 @@ def test_importing_the_package_leaves_popgym_alone():
 def test_the_first_card_is_remembered_after_a_short_training(agent, tmp_path):
     from lsnn_rl.agents.training import train
 
-    limits = ["train.minutes=null", "train.total_steps=1500000", "test.lifetimes=200", "train.seed=1"]
+    limits = ["train.minutes=null", "train.total_steps=500000", "test.lifetimes=200", "train.seed=1"]
 
     card = train(find_recipe(f"{FIRST}/{agent}").with_changes(limits), tmp_path / "run", progress=False)
 
