@@ -119,7 +119,7 @@ def test_a_run_folder_is_never_written_over(trained, capsys):
         (("evaluate", "oracle", "--env-kwarg", "teleport"), "teleport=same_step"),
         (("enjoy", "LSNNArena-v0", "--agent", "oracle", "--record", "film.avi"), "does not end in .gif or .mp4"),
         (("plot", "nothing.json"), "lsnn-rl evaluate AGENT"),
-        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, learning, raster, scores, trials"),
+        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, connectivity, learning"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line_with_what_to_do(arguments, remedy, capsys):
@@ -130,8 +130,18 @@ def test_a_mistake_is_answered_in_one_line_with_what_to_do(arguments, remedy, ca
     assert "Traceback" not in message
 
 
-@pytest.mark.parametrize("kind", ["adaptation", "trials", "scores", "learning", "raster"])
-def test_every_figure_is_drawn_from_cards_and_logs(kind, trained, tmp_path):
+def test_plotting_nothing_lists_what_can_be_plotted(capsys):
+    assert run("plot") == 0
+
+    said = capsys.readouterr().out
+    assert "survival" in said and "Who is still searching" in said
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["adaptation", "trials", "scores", "learning", "raster", "thresholds", "place_fields", "connectivity"],
+)
+def test_every_figure_is_drawn_from_cards_logs_and_agents(kind, trained, tmp_path):
     assert run("plot", trained, "--kind", kind, "--out", tmp_path / "figure.png") == 0
 
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
@@ -169,7 +179,7 @@ def test_the_demonstration_does_not_touch_a_folder_with_something_else_in_it(tmp
     assert (tmp_path / "thesis.tex").read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "enjoy", "plot", "demo"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "enjoy", "plot", "surgery", "demo"])
 def test_each_script_is_its_command(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
 

@@ -101,6 +101,7 @@ def _surgery(places: Sequence[str], title: str | None, pairs: int = 200) -> Figu
 
 def _regret(places: Sequence[str], title: str | None, lifetimes: int = 300) -> Figure:
     """Of a bandit by its id with all its classical agents, or of agents in the world of the first one."""
+    kwargs: dict[str, Any]
     if places[0] in WORLDS:
         env_id, kwargs, names = places[0], {}, classical_names(places[0])
     else:

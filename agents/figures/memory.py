@@ -40,7 +40,7 @@ def surgery(found: Surgery, shown: Sequence[str] | None = None, title: str | Non
     beliefs = [name for name in ("v", "b") if all(name in found.outcomes[label].belief for label in drawn)]
     low = 1.0 + 0.235 * rows
     figure = Figure(figsize=(7.2, 3.0 + low), dpi=150)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(3.0, low))
+    top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=(3.0, low), squeeze=False))
     words = title or f"Transplants: {found.card['agent']}, {found.card['pairs']} pairs of lifetimes"
     top.text(0.02, 0.945, words, fontsize=10.5, color=INK)
     for axes, label in zip(top.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
@@ -155,10 +155,10 @@ def _beliefs(axes: Axes, found: Surgery, read: Sequence[str]) -> None:
             axes.plot(bounds[:, 0], color=colour, linestyle=style, linewidth=1.4)
     for y in (0, 1):
         axes.axhline(y, color=FAINT, linewidth=0.7, zorder=0)
-    for y, moved, colour in ((1.2, "v", DONOR), (1.09, "b", HOST)):
+    for height, moved, colour in ((1.2, "v", DONOR), (1.09, "b", HOST)):
         axes.annotate(
             f"donor's {words[moved]}",
-            (1.0, y),
+            (1.0, height),
             xycoords=("axes fraction", "data"),
             ha="right",
             fontsize=7,

@@ -240,4 +240,4 @@ def _busiest(spikes: NDArray, cells: int) -> NDArray[np.intp]:
 
 def _mark_goals(axes: Axes, hits: Sequence[bool] | NDArray[np.bool_]) -> None:
     for hit in np.flatnonzero(hits):
-        axes.axvline(hit, color=GOAL, linewidth=0.9, alpha=0.8)
+        axes.axvline(float(hit), color=GOAL, linewidth=0.9, alpha=0.8)

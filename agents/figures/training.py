@@ -138,4 +138,4 @@ def _has_logs(folder: Path) -> bool:
 def _seeds(given: Curve | Sequence[Curve]) -> list[Curve]:
     """One curve or several: a curve is a pair of sequences of numbers."""
     first = given[0]
-    return [given] if np.ndim(first[0]) == 0 else list(given)  # type: ignore[list-item, index, arg-type]
+    return [given] if np.ndim(first[0]) == 0 else list(given)  # type: ignore[list-item, arg-type]

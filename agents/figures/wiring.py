@@ -51,7 +51,7 @@ def connectivity(network: Any, title: str | None = None) -> Figure:
     grid[1, 1].set_ylabel("to readouts")
     bar = figure.colorbar(picture, ax=grid[:, 1], aspect=40, pad=0.02)
     bar.set_ticks([-1, 0, 1], labels=["inhibits", "none", "excites"], fontsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     figure.suptitle(title or "Weights by population; the share of synapses that exist", x=0.01, ha="left", fontsize=10)
     return figure
 

@@ -24,7 +24,7 @@ def regret(regrets: Mapping[str, NDArray], title: str | None = None, classical: 
     """
     if not regrets:
         raise BadValue("There is no regret to draw. Pass at least one agent, name -> regret of every pull [L, T].")
-    figure, axes = canvas(6.4, 3.9)
+    figure, axes = canvas(6.4, 3.6, right=0.8)
     labels, number = [], 0
     for name, given in regrets.items():
         summed = np.cumsum(np.asarray(given, np.float64), axis=1)
