@@ -4,7 +4,9 @@
     what the world shows, choices one-hot | the previous action | whether this is the first step [| the previous reward]
 
 Previous action and first step are there because the published baselines have them (wrappers PreviousAction and
-Antialias). Nothing of the hidden state is told: POPGym's bandit, for one, puts the arms' means into `info`.
+Antialias). In RepeatFirst that does the remembering: who repeats the previous action earns all there is, so hide it
+there (previous_action=False). Nothing of the hidden state is told: POPGym's bandit, for one, puts the arms' means into
+`info`.
 
 The rules run one environment after the other, so this is slower than a world of this package. POPGym hides its state
 in its objects; a checkpoint therefore keeps the generator that a lifetime began with and what was done since, and

@@ -146,7 +146,7 @@ except lsnn_rl.errors.MissingPackage as mistake:
 def test_every_recipe_makes_a_learner_whose_rollouts_are_whole_columns(name):
     recipe = find_recipe(name)
 
-    env = make_env(recipe.env.id, 2)
+    env = make_env(recipe.env.id, 2, **recipe.env.kwargs)
     model = RecurrentPPO("LSNNPolicy", env, policy_kwargs=recipe.policy, n_steps=recipe.ppo.n_steps)
 
     assert recipe.ppo.batch_size % recipe.ppo.n_steps == 0 and model.policy.cell == recipe.policy["cell"]
@@ -163,6 +163,14 @@ def test_an_agent_that_repeats_the_first_card_earns_all_there_is():
     card = evaluate_episodes(repeat, FIRST, episodes=8)
 
     assert card["return"]["mean"] == pytest.approx(1.0)
+
+
+def test_who_sees_the_previous_action_need_not_remember_the_first_card_so_our_recipes_hide_it():
+    def parrot(obs, state, starts):
+        return np.where(obs[:, -1] > 0, obs[:, :4].argmax(1), obs[:, 4:8].argmax(1)), state
+
+    assert evaluate_episodes(parrot, FIRST, episodes=8)["controls"]["no_state"]["mean"] == pytest.approx(1.0)
+    assert [find_recipe(f"{FIRST}/{agent}").env.kwargs for agent in ("lsnn", "gru")] == [{"previous_action": False}] * 2
 
 
 def progress(folder, means, every=32_768):
