@@ -53,7 +53,7 @@ def functions() -> Figure:
 
 
 def training() -> Figure:
-    """Three seeds of a small agent, half a minute altogether: what a learning curve looks like, not a result."""
+    """Three seeds of a small agent, far too briefly to learn: what such a figure looks like, not a result."""
     from lsnn_rl import RecurrentPPO
 
     curves = []
