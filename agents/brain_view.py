@@ -157,8 +157,8 @@ class BrainView:
     def _thresholds(
         self, show: Performance, step: int, order: NDArray[np.intp], x: float, y: float, width: float, height: float
     ) -> None:
-        """How far the threshold of each adaptive cell is raised: the slow memory of its spikes."""
-        self._title("Thresholds: the memory", "", x, y, width)
+        """How far the threshold of each adaptive cell is raised: a slow trace of its spikes."""
+        self._title("Thresholds of the adaptive cells", "", x, y, width)
         if not len(show.looks[step].threshold):
             self._nothing("nothing adapts in this agent", x, y, width, height)
             return
