@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "probe": BASE | {"state", "neurons", "network"},
     "plain": BASE,
     "settings": BASE,
-    "tasks": CORE | DATA,
+    "tasks": CORE | DATA | {"envs"},  # functions are drawn by the same generators as the worlds
     "pretrain": CORE | DATA | {"tasks", "zoo"},
     "envs": BASE,
     "zoo": BASE | {"envs", "agents"},  # its data is read by rooms below; its modules are the front door for rl_zoo3

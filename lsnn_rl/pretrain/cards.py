@@ -8,6 +8,7 @@ connectivity              active fraction by matrix, null without rewiring
 iterations, planned       done, and what the recipe asks for; ended: "iterations" | "minutes" | "goal" | "patience"
 validation                {best, iteration, examples}: chosen by it
 test                      {mean, ci95, answers}: of the measure, once, with the weights that validation chose
+by_example                {mean, ci95}: a list each, the test measure by place in a sequence of examples; null without
 measure                   what was counted, and larger_is_better
 rate_hz, silent           of the cells on the test split: mean rate, share that never spikes; null without spikes
 curve                     {iteration, train, validation, loss}: each a list
@@ -38,12 +39,24 @@ _NUMBERS = re.compile(r"\[\s*([-+0-9.eE,\s]+?)\s*\]")
 def interval(scores: Tensor) -> dict[str, Any]:
     """Mean of independent answers with its 95 % interval (normal approximation).
 
+    Of scores [N, E], the E examples of a sequence depend on each other, and each sequence counts as one answer.
+
     >>> interval(torch.tensor([1.0, 1.0, 0.0, 1.0]))
     {'mean': 0.75, 'ci95': [0.26, 1.24], 'answers': 4}
     """
+    if scores.dim() > 1:
+        scores = scores.mean(dim=1)
     mean = float(scores.double().mean())
     half = 1.96 * float(scores.double().std()) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
     return {"mean": round(mean, 6), "ci95": [round(mean - half, 6), round(mean + half, 6)], "answers": len(scores)}
+
+
+def by_example(scores: Tensor) -> dict[str, list] | None:
+    """The intervals of each of E examples over N sequences, of scores [N, E]; None for scores without examples."""
+    if scores.dim() == 1:
+        return None
+    columns = [interval(column) for column in scores.unbind(dim=1)]
+    return {"mean": [column["mean"] for column in columns], "ci95": [column["ci95"] for column in columns]}
 
 
 def save_card(card: Mapping[str, Any], path: str | Path) -> None:

@@ -26,7 +26,7 @@ from lsnn_rl import state as states
 from lsnn_rl.errors import BadValue, MissingFile
 from lsnn_rl.plain import replace_file
 from lsnn_rl.pretrain import checkpoint
-from lsnn_rl.pretrain.cards import SCHEMA, interval, save_card, versions
+from lsnn_rl.pretrain.cards import SCHEMA, by_example, interval, save_card, versions
 from lsnn_rl.pretrain.model import build_model, build_optimizer, build_task
 from lsnn_rl.pretrain.recipe import PretrainRecipe, read_recipe
 from lsnn_rl.pretrain.schedules import factor
@@ -239,6 +239,7 @@ class Training:
                 "examples": self.task.size_of("validation"),
             },
             "test": interval(scores),
+            "by_example": by_example(scores),
             "rate_hz": None if rates is None else round(float(rates.mean()), 2),
             "silent": None if rates is None else round(float((rates == 0).float().mean()), 4),
             "curve": self.curve,

@@ -13,6 +13,8 @@ BEGIN, END = "<!-- drawn from the cards: begin -->", "<!-- drawn from the cards:
 HEADINGS = ("task", "recipe", "cell", "test", "95 % interval", "seeds", "firing", "synapses", "time", "made by")
 T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}  # Student, n - 1
 
+SHARES = ("accuracy", "error")
+
 
 def cards_in(folder: Path | None = None) -> list[dict[str, Any]]:
     """All cards of the zoo, in order of task, recipe and file."""
@@ -31,21 +33,28 @@ def row(cards: list[dict[str, Any]]) -> list[str]:
     if n > 1:
         spread = math.sqrt(sum((score - mean) ** 2 for score in scores) / (n - 1))
         half = T_975.get(n, 1.96) * spread / math.sqrt(n)
-        low, high = max(0.0, mean - half), min(1.0, mean + half)  # all measures so far are shares
+        low, high = max(0.0, mean - half), mean + half  # no measure is below 0
+        if first["measure"] in SHARES:
+            high = min(1.0, high)
     rates = [card["rate_hz"] for card in cards]
     minutes = sum(card["wall_s"] for card in cards) / n / 60
     return [
         first["task"],
         first["recipe"],
         first["cell"],
-        f"{first['measure']} {100 * mean:.1f} %",
-        f"{100 * low:.1f} to {100 * high:.1f}" + (" (answers)" if n == 1 else ""),
+        f"{first['measure']} {_number(first, mean)}{' %' if first['measure'] in SHARES else ''}",
+        f"{_number(first, low)} to {_number(first, high)}" + (" (answers)" if n == 1 else ""),
         str(n),
         "" if rates[0] is None else f"{sum(rates) / n:.0f} Hz",
         f"{first['parameters']['active']:,} of {first['parameters']['all']:,}",
         f"{minutes:.1f} min",
         f"`{first['command']}`",
     ]
+
+
+def _number(card: Mapping[str, Any], value: float) -> str:
+    """Shares in per cent, other measures as they are."""
+    return f"{100 * value:.1f}" if card["measure"] in SHARES else f"{value:.4f}"
 
 
 def table(cards: Iterable[Mapping[str, Any]]) -> str:

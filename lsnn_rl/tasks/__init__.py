@@ -7,5 +7,6 @@ TASKS = Registry("supervised task")
 TASKS.add("smnist", "lsnn_rl.tasks.smnist:SequentialMNIST")
 TASKS.add("store_recall", "lsnn_rl.tasks.store_recall:StoreRecall")
 TASKS.add("evidence", "lsnn_rl.tasks.evidence:Evidence")
+TASKS.add("function_learning", "lsnn_rl.tasks.function_learning:FunctionLearning")
 
 __all__ = ["TASKS", "Batch", "Task"]

@@ -52,7 +52,7 @@ class Task:
         raise NotImplementedError(f"{type(self).__name__} needs a loss(readout, batch).")
 
     def scores(self, readout: Tensor, batch: Batch) -> Tensor:
-        """One number for each judged answer, [answers]; their mean is the `measure`."""
+        """One number for each judged answer, [answers], or [N, E] for E a sequence; their mean is the `measure`."""
         raise NotImplementedError(f"{type(self).__name__} needs scores(readout, batch).")
 
     def batches(self, split: str, n: int) -> Iterator[Batch]:
