@@ -299,7 +299,8 @@ class Navigation2D(EpisodicNavigation):
     ## Reference scores
     Reward per lifetime. An episode costs 0.50 who knows the goal: the optimum. MAML's authors report -40.4 before, and
     -11.7, -3.3, -3.2 after one, two and three gradient steps of 20 episodes each, and -2.29 for what they call the
-    oracle, by whose rules it could do better. "best_known" computes the goal from three distances; "amnesic" does so in every episode.
+    oracle, by whose rules it could do better. "best_known" computes the goal from three distances; "amnesic" does so
+    in every episode.
 
     ## Arguments
     horizon: steps of an episode; steps: of a lifetime, None for three episodes; extent: of the square of goals; close;

@@ -74,9 +74,9 @@ class LifetimeTask:
     """The rules of one world for `slots` lifetimes at once; N slots, A action size, V size of the hidden task.
 
     A subclass sets `observation_space` and `action_space` (of one slot) and writes `begin`, `step`, `observe`,
-    `task_vector` and `expert`, and a picture of its own if it wants one. It keeps every changing number in an array [N, ...] whose name it adds to
-    `memory`, and takes all randomness from `self.luck`. No slot may look at another one, and no per-slot Python loop
-    belongs in `step` or `observe`.
+    `task_vector` and `expert`, and a picture of its own if it wants one. It keeps every changing number in an array
+    [N, ...] whose name it adds to `memory`, and takes all randomness from `self.luck`. No slot may look at another one,
+    and no per-slot Python loop belongs in `step` or `observe`.
 
     The face calls `begin(rows)`, then `step(actions)` over and over; after each step it calls `tick()`, and it begins
     a new lifetime where `age` has reached `steps`. In Gymnasium's NEXT_STEP mode a slot whose lifetime is over may be
