@@ -188,6 +188,19 @@ def plot(
 
 
 @app.command()
+def push(
+    agent: Annotated[str, typer.Argument(help="A run folder, a saved agent or a zoo name.")],
+    repo_id: Annotated[str, typer.Argument(help="user/name on the Hugging Face hub.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Publish an agent on the Hugging Face hub: two files that hold no code, and a page."""
+    from lsnn_rl.agents.hub import PREFIX, push_agent
+
+    address = push_agent(agent, repo_id, private=private)
+    _say(f"Published at {address}. Watch it: lsnn-rl enjoy {PREFIX}{repo_id.removeprefix(PREFIX)}")
+
+
+@app.command()
 def surgery(
     agent: Annotated[str, typer.Argument(help="A run folder or a zoo name.")] = "LSNNArena-v0/lsnn",
     pairs: Annotated[int, typer.Option(help="Test lifetimes, each once the host of a transplant.")] = 200,

@@ -57,6 +57,7 @@ def world(env_id: str, settings: Settings) -> dict[str, Any]:
         if n > 1:
             sync = gym.make_vec(env_id, num_envs=n, vectorization_mode="sync")
             contenders[f"sync{n}"] = (_stepping(sync, rival_steps), rival_steps)
+        if n == 64:  # as slow as Gymnasium's loop, and slow to build: once is enough
             contenders[f"dummy{n}"] = (_dummy(env_id, n, rival_steps), rival_steps)
         if env_id in GYMNAX and importlib.util.find_spec("gymnax"):
             contenders[f"gymnax{n}"] = (_gymnax(GYMNAX[env_id], n, steps), steps)
