@@ -137,7 +137,7 @@ class BrainView:
             return
         window = _window(show, step, "activity")[:, order]
         rows = min(len(order), int(height * self.scale))
-        cuts = np.linspace(0, len(order), rows, endpoint=False).astype(int)
+        cuts = np.ceil(np.arange(rows) * len(order) / rows - 0.5).astype(int)  # a cell is where its middle lies
         dark = mix(PANEL, NIGHT, 0.6)
         ground = np.array(dark, np.float64)
         colours = np.zeros((len(order), 3))

@@ -160,7 +160,7 @@ def test_our_own_learner_is_an_agent_and_its_spikes_are_counted():
         (("oracle", "LSNNArena-v9"), UnknownName, "Did you mean 'LSNNArena-v0'"),
         (("oracle", "LSNNArena-v0", "tset"), UnknownName, "Did you mean 'test'"),
         (("oracle", "LSNNArena-v0", "test", 0), BadValue, "Give at least 1"),
-        (("oracle", "LSNNArena-v0", "test", 1, True, ("reset",)), UnknownName, "Known: sampled, state_reset"),
+        (("oracle", "LSNNArena-v0", "test", 1, True, ("reset",)), UnknownName, "Did you mean 'state_reset'"),
         ((3, "LSNNArena-v0"), BadValue, "A int does not act"),
     ],
 )

@@ -296,7 +296,7 @@ def test_a_numbered_lifetime_is_the_same_in_any_slot_of_any_environment(env_id):
 @every_world
 def test_known_scores_lie_in_their_natural_order_and_only_where_they_were_measured(env_id):
     scores = reference_scores(env_id)
-    noise = 0.02 * (scores["oracle"] - scores["random"])  # agents of equal skill, drawing differently
+    noise = 0.05 * (scores["oracle"] - scores["random"])  # agents of equal skill, drawing differently
 
     assert scores["random"] < scores["oracle"] and scores["amnesic"] < scores["best_known"]
     assert scores["random"] <= scores["amnesic"] + noise and scores["best_known"] <= scores["oracle"] + noise
