@@ -43,7 +43,7 @@ This page is made by `python scripts/make_worlds_page.py` from the docstrings, `
 SPEED = """\
 Steps per second of all lifetimes together, one core of {processor}, CPU time. *Times Sync*: against Gymnasium's
 SyncVectorEnv around the same worlds. *Network*: how many times longer a spiking network of 200 cells takes to act for
-as many lifetimes."""
+as many lifetimes; below 1 the world is what one waits for."""
 HEADINGS = (
     "world",
     "one environment, µs a step",
@@ -165,7 +165,10 @@ def main(pictures: Annotated[bool, typer.Option(help="Draw the pictures again to
 
 
 def _short(space: gym.Space[Any]) -> str:
-    return f"{space.n} choices" if isinstance(space, gym.spaces.Discrete) else f"{space.shape[0]} numbers"  # type: ignore[index]
+    if isinstance(space, gym.spaces.Discrete):
+        return f"{space.n} choices"
+    size = space.shape[0]  # type: ignore[index]
+    return "1 number" if size == 1 else f"{size} numbers"
 
 
 if __name__ == "__main__":

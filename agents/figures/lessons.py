@@ -53,7 +53,9 @@ def error_by_example(errors: Mapping[str, Floats], title: str | None = None) -> 
         axes.set_ylabel("mean squared error")
         axes.set_title(title or f"Learning {len(error)} unseen functions, no weight changed", loc="left")
         span = np.log10(axes.get_ylim())
-        inner = figure.add_axes(axes.get_position(), frameon=False, xticks=[], yticks=[])  # names are spread in decades
+        inner = figure.add_axes(
+            axes.get_position().bounds, frameon=False, xticks=[], yticks=[]
+        )  # names are spread in decades
         inner.set_ylim(*span)
         name_lines(inner, [(float(np.clip(y, *span)), name, colour) for y, name, colour in labels])
     return figure
