@@ -89,7 +89,8 @@ class TrainRecipe:
     """How long and from which seed; training ends at whichever of `total_steps` and `minutes` comes first.
 
     The agent that is kept in the end is the best of those that lived `validation_lifetimes` lifetimes of the training
-    split every `validate_every_steps` environment steps; None keeps the last one.
+    split every `validate_every_steps` environment steps; None keeps the last one. TensorBoard gets pictures of a
+    spiking agent at work every `pictures_every_steps`.
     """
 
     total_steps: int = 20_000_000
@@ -99,6 +100,7 @@ class TrainRecipe:
     checkpoint_every_s: float = 120.0
     validate_every_steps: int | None = 1_000_000
     validation_lifetimes: int = 64
+    pictures_every_steps: int | None = 1_000_000
 
 
 @dataclass(frozen=True)

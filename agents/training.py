@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from lsnn_rl.agents.cards import Card, versions
 from lsnn_rl.agents.recipe import Recipe, read_recipe
+from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.errors import BadValue, MissingFile
 
 if TYPE_CHECKING:
@@ -180,6 +181,12 @@ def _learn(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     if settings.validate_every_steps:
         every, lifetimes = settings.validate_every_steps, settings.validation_lifetimes
         watchers.append(ValidationCallback(keeper, recipe.env.id, every, lifetimes, recipe.env.kwargs))
+    pictures = _pictures_of(model) if recipe.env.id in WORLDS else ()
+    if settings.pictures_every_steps and pictures:
+        from lsnn_rl.agents.picture_callback import PictureCallback
+
+        every = settings.pictures_every_steps
+        watchers.append(PictureCallback(recipe.env.id, recipe.env.kwargs, every, pictures))
     try:
         # Also at first it goes on with something: the clock that the warm-up started.
         steps, minutes = settings.total_steps, settings.minutes
@@ -191,6 +198,15 @@ def _learn(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
             f"is kept in {kept}. Go on with: lsnn-rl train --resume {run}" if kept else "was not far enough to keep."
         )
         raise Interrupted(f"Stopped at {model.num_timesteps:,} steps; the run {where}") from None
+
+
+def _pictures_of(model: "RecurrentPPO") -> tuple[str, ...]:
+    """What can be drawn of the agent's network; nothing of one that does not spike."""
+    network = getattr(model.policy, "network", None)
+    if not getattr(network, "spiking", False):
+        return ()
+    adapts = any("adaptive" in part for part in network.populations)  # type: ignore[union-attr]
+    return ("raster", "thresholds", "connectivity") if adapts else ("raster", "connectivity")
 
 
 def _warm_up(model: "RecurrentPPO", recipe: Recipe, say: Report, progress: bool) -> None:

@@ -41,6 +41,15 @@ def trained(tmp_path_factory):
     return folder
 
 
+def pictures_in(folder):
+    """Tags of the images that TensorBoard would show."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return set(events.Tags()["images"])
+
+
 def test_training_writes_all_that_the_run_was(trained):
     recipe, card = read_recipe(trained), Card.load(trained)
 
@@ -48,6 +57,7 @@ def test_training_writes_all_that_the_run_was(trained):
     assert (trained / "agent" / "agent.safetensors").is_file()
     assert (trained / "checkpoints" / "checkpoint-000000000600.ckpt").is_file()
     assert list(trained.glob("logs/1/events.out.tfevents.*")) and (trained / "logs/1/progress.csv").is_file()
+    assert pictures_in(trained / "logs/1") == {"pictures/raster", "pictures/thresholds", "pictures/connectivity"}
     assert json.loads((trained / "versions.json").read_text())["lsnn-rl"] == card["versions"]["lsnn-rl"]
     assert (trained / "command.txt").read_text().strip()
     assert card["training"]["env_steps"] == 600 and card["lifetimes"] == 6
