@@ -63,7 +63,8 @@ def places_of(venv: Any, parts: Sequence[str]) -> NDArray[np.intp]:
     array([4, 5])
     """
     task = getattr(venv.unwrapped, "task", None)
-    seen = dict(getattr(task, "seen", ()))
+    parts_of_world = getattr(task, "parts", None)
+    seen = dict(getattr(task, "seen", ())) if parts_of_world is None else parts_of_world.where
     numbers = np.arange(venv.single_observation_space.shape[0]) if seen else np.zeros(0, np.intp)
     places = [np.atleast_1d(numbers[seen[part]]) for part in parts if part in seen]
     if not places:

@@ -63,6 +63,8 @@ class Bandit(LifetimeTask):
         self.pulls = np.zeros((slots, self.arms))  # how often each arm was pulled
         self._numbers = np.arange(self.arms)
         self.observe_action, self.observe_reward = observe_action, observe_reward
+        parts = (("action", slice(0, self.arms), observe_action), ("reward", -1, observe_reward))
+        self.seen = [(name, where) for name, where, shown in parts if shown]
         if not (observe_action or observe_reward):
             raise BadValue("Both parts of the observation are switched off. Leave observe_action or observe_reward on.")
         low, high = np.zeros(self.arms), np.ones(self.arms)

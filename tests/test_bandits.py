@@ -483,3 +483,12 @@ def test_beliefs_follow_bayes():
 
     assert means == pytest.approx([1 / 2, 4 / 6], abs=1e-3)
     assert at[normal.argmax()] == pytest.approx((-1.0 + 4 * 3.0) / (1 + 4 * 4.0), abs=1e-3)
+
+
+def test_controls_find_the_last_pull_and_its_reward_in_what_is_seen():
+    from lsnn_rl.agents.controls import ACTION, REWARD, places_of
+
+    envs = gym.make_vec("LSNNBernoulliBandit-v0", num_envs=2, arms=3)
+
+    assert places_of(envs, ACTION).tolist() == [0, 1, 2] and places_of(envs, REWARD).tolist() == [3]
+    assert places_of(gym.make_vec("LSNNTwoStep-v0", num_envs=2), REWARD).tolist() == [6]
