@@ -181,24 +181,24 @@ class BrainView:
             return
         source = "thresholds" if decoder.names == ("b",) else "state"
         with show.at(step) as task:
-            truth, hidden = task.task_vector()[0], task.secret
+            truth, hidden, known = task.task_vector()[0], task.secret, bool(task.task_known()[0])
             self._title("What it believes", f"read from its {source}" if width > 300 else "", x, y, width)
             side = min(width, height)
             if hasattr(task, "radius") and len(truth) == 2:
                 self._map(show, step, belief, truth, hidden, x, y, side)
+                what, legend = "goal", ("the brighter, the likelier", "dashed: the goal itself")
             else:
-                self._bars(belief, truth, hidden, x, y, width, height)
+                self._bars(belief, truth, hidden, x, y, side, height)
+                what, legend = "task", ("bars: what it believes", "green: what is so")
         if width > side + 100:
-            known = bool(task.task_known()[0])
             canvas, at = self._canvas, x + side + 24
             error = float(np.linalg.norm(belief - truth))
-            canvas.text("the brighter, the likelier", at, y + 16, 11, MUTED)
-            canvas.text("dashed: the goal itself", at, y + 36, 11, MUTED)
+            for k, words in enumerate(legend):
+                canvas.text(words, at, y + 16 + 20 * k, 11, MUTED)
             canvas.text(f"{error:.2f}", at, y + 82, 28, INK if known else MUTED, bold=True)
             canvas.text("from belief to truth", at, y + 106, 11, MUTED)
-            canvas.text(
-                "the goal was met" if known else "the goal was not met yet", at, y + 136, 11, GOAL if known else WARN
-            )
+            words = f"the {what} was met" if known else f"the {what} was not met yet"
+            canvas.text(words, at, y + 136, 11, GOAL if known else WARN)
             canvas.text(f"typical error {decoder.error:.2f}, in training", at, y + 156, 11, MUTED)
 
     def _map(
@@ -248,7 +248,7 @@ class BrainView:
         canvas.bar(x, y, width, height, mix(PANEL, NIGHT, 0.6), rounded=4)
         low = min(0.0, float(min(belief.min(), truth.min())))
         high = max(float(max(belief.max(), truth.max())), low + 1e-6)
-        slot = (width - 16) / len(belief)
+        slot = min((width - 16) / len(belief), 48.0)
 
         def level(value: float) -> float:
             return y + height - 10 - (height - 20) * (value - low) / (high - low)
