@@ -134,18 +134,32 @@ class TargetNetworks(Family):
         if not 0 < weight_range < math.inf:
             raise BadValue(f"weight_range = {weight_range} is not a range. Give a positive number; the paper has 1.")
         self.hidden, self.weight_range = hidden, weight_range
-        self._grid = self.places(21)
+        self._grid, self._axis = self.places(21), np.linspace(self.low, self.high, 21)
 
     def draw(self, luck: Floats) -> Floats:
         weights = self.weight_range * (2.0 * luck - 1.0)
-        scaling = np.empty((len(luck), 4))  # least raw value, what to multiply with, place of the highest
+        lowest, highest = np.empty((2, len(luck)), np.intp)  # which place of the grid
         for start in range(0, len(luck), 64):  # a few at a time stay in the processor's cache
-            some = slice(start, start + 64)
-            raw = self._raw(weights[some], self._grid[None])
-            scaling[some, 0] = raw.min(axis=1)
-            scaling[some, 1] = 1.0 / (raw.max(axis=1) - raw.min(axis=1))
-            scaling[some, 2:] = self._grid[raw.argmax(axis=1)]
-        return np.concatenate([weights, scaling], axis=1)
+            raw = self._over_the_grid(weights[start : start + 64])
+            lowest[start : start + 64], highest[start : start + 64] = raw.argmin(axis=1), raw.argmax(axis=1)
+        ends = self._raw(weights, np.stack([self._grid[lowest], self._grid[highest]], axis=1))
+        least, scale = ends[:, :1], 1.0 / (ends[:, 1:] - ends[:, :1])
+        return np.concatenate([weights, least, scale, self._grid[highest]], axis=1)
+
+    def _over_the_grid(self, weights: Floats) -> Floats:
+        """What rises and falls as the raw values at all places of the grid do, [n, places].
+
+        exp(-(u + v)) is exp(-u) exp(-v): one exponential for each line of the grid, not for each place. tanh(z) is
+        2 / (1 + exp(-2 z)) - 1, and the same holds.
+        """
+        first, second, bias, out = weights.reshape(-1, 4, 1, self.HIDDEN).swapaxes(0, 1)
+        steep = 2.0 if self.hidden == "tanh" else 1.0
+        across = np.exp(-np.clip(steep * first * self._axis[:, None], -300.0, 300.0))  # [n, axis, hidden]
+        along = np.exp(-np.clip(steep * (second * self._axis[:, None] + bias), -300.0, 300.0))
+        raw = np.zeros((len(weights), len(self._axis), len(self._axis)))
+        for unit in range(self.HIDDEN):
+            raw += out[:, :, unit, None] / (1.0 + across[:, :, None, unit] * along[:, None, :, unit])
+        return raw.reshape(len(weights), -1)
 
     def _value(self, parameters: Floats, x: Floats) -> Floats:
         raw = self._raw(parameters, x)
