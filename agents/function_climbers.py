@@ -66,7 +66,7 @@ class _Climber:
 
     def _worth(self, state: State) -> Floats:
         """Of every place, [N, M]; the highest is pulled."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _worth(). Write it as in Greedy.")
 
 
 class Greedy(_Climber):

@@ -10,8 +10,8 @@
 No Python in strings, no mini-language. YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import gymnasium as gym
 import yaml
 
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
-from lsnn_rl.settings import build, changed
+from lsnn_rl.settings import Settings
 
 ZOO = Path(__file__).resolve().parent.parent / "zoo"
 ELSEWHERE: dict[str, Any] = {
@@ -115,8 +115,14 @@ class TestRecipe:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that makes an agent; `policy` and `rewiring` are keywords of LSNNPolicy and of DEEP R."""
+class Recipe(Settings):
+    """Everything that makes an agent; `policy` and `rewiring` are keywords of LSNNPolicy and of DEEP R.
+
+    >>> Recipe.from_dict({"ppo": {"gamma": "9.9e-1"}}).ppo.gamma
+    0.99
+    >>> Recipe().with_changes(["train.seed=3", "env.kwargs.teleport=same_step"]).train.seed
+    3
+    """
 
     env: EnvRecipe = field(default_factory=EnvRecipe)
     policy: dict[str, Any] = field(default_factory=dict)
@@ -127,31 +133,8 @@ class Recipe:
     train: TrainRecipe = field(default_factory=TrainRecipe)
     test: TestRecipe = field(default_factory=TestRecipe)
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Recipe":
-        """A recipe from nested mappings, defaults filled in, every key and type checked.
-
-        >>> Recipe.from_dict({"ppo": {"gamma": "9.9e-1"}}).ppo.gamma
-        0.99
-        """
-        recipe: Recipe = build(cls, data)
-        _check(recipe)
-        return recipe
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def save(self, path: str | Path) -> None:
-        """Write the resolved recipe, defaults included, so that later defaults cannot change what this run was."""
-        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
-
-    def with_changes(self, changes: Sequence[str]) -> "Recipe":
-        """The recipe with settings such as "ppo.n_steps=256" or "policy.cell=gru" put in; values are read as YAML.
-
-        >>> Recipe().with_changes(["train.seed=3", "env.kwargs.teleport=same_step"]).train.seed
-        3
-        """
-        return Recipe.from_dict(changed(self.to_dict(), changes))
+    def check(self) -> None:
+        _check(self)
 
 
 def read_recipe(path: str | Path) -> Recipe:

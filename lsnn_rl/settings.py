@@ -6,13 +6,42 @@ YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
 import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from lsnn_rl.errors import BadValue, unknown_name
+
+T = TypeVar("T", bound="Settings")
+
+
+class Settings:
+    """What every kind of recipe can do. Subclasses are frozen dataclasses; `check` refuses what types cannot."""
+
+    @classmethod
+    def from_dict(cls: type[T], data: Mapping[str, Any]) -> T:
+        """A recipe from nested mappings, defaults filled in, every key and type checked."""
+        settings: T = build(cls, data)
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raise BadValue or UnknownName for settings that do not fit together."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain data, defaults included."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    def save(self, path: str | Path) -> None:
+        """Write the resolved recipe, defaults included, so that later defaults cannot change what this run was."""
+        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
+
+    def with_changes(self: T, changes: Sequence[str]) -> T:
+        """The recipe with settings such as "ppo.n_steps=256" put in; values are read as YAML."""
+        return self.from_dict(changed(self.to_dict(), changes))
 
 
 def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:

@@ -253,7 +253,7 @@ class Training:
 def remaking(command: str) -> str:
     """The command that makes the same network on another machine: without this one's folders.
 
-    >>> remaking("/home/me/scripts/pretrain.py smnist --recipe ours --folder /tmp/run --data /home/me/data --seed 1")
+    >>> remaking("scripts/pretrain.py smnist --recipe ours --folder runs/mine --data digits --seed 1")
     'lsnn-rl pretrain smnist --recipe ours --seed 1'
     """
     words, kept = iter(shlex.split(command)[1:]), []

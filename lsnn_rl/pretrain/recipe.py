@@ -9,8 +9,8 @@ train:     {iterations: 36000, batch: 256}
 cells:     {lstm: {network: {size: 128}, rewiring: null}}     # what changes with --cell lstm
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
-from lsnn_rl.settings import build, changed, number_if_spelt
+from lsnn_rl.settings import Settings, number_if_spelt
 from lsnn_rl.tasks import TASKS
 
 
@@ -69,8 +69,12 @@ class TrainRecipe:
 
 
 @dataclass(frozen=True)
-class PretrainRecipe:
-    """Everything that makes a trained network."""
+class PretrainRecipe(Settings):
+    """Everything that makes a trained network.
+
+    >>> PretrainRecipe.from_dict({"optimizer": {"learning_rate": "5e-3"}}).optimizer.learning_rate
+    0.005
+    """
 
     task: TaskRecipe = field(default_factory=TaskRecipe)
     network: dict[str, Any] = field(default_factory=lambda: {"cell": "lsnn"})
@@ -81,27 +85,8 @@ class PretrainRecipe:
     train: TrainRecipe = field(default_factory=TrainRecipe)
     cells: dict[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "PretrainRecipe":
-        """A recipe from nested mappings, defaults filled in, every key and type checked.
-
-        >>> PretrainRecipe.from_dict({"optimizer": {"learning_rate": "5e-3"}}).optimizer.learning_rate
-        0.005
-        """
-        recipe: PretrainRecipe = build(cls, data)
-        _check(recipe)
-        return recipe
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def save(self, path: str | Path) -> None:
-        """Write the resolved recipe, defaults included, so that later defaults cannot change what this run was."""
-        Path(path).write_text(yaml.safe_dump(self.to_dict(), sort_keys=False), encoding="utf-8")
-
-    def with_changes(self, changes: Sequence[str]) -> "PretrainRecipe":
-        """The recipe with settings such as "train.batch=64" put in; values are read as YAML."""
-        return PretrainRecipe.from_dict(changed(self.to_dict(), changes))
+    def check(self) -> None:
+        _check(self)
 
     def with_cell(self, cell: str) -> "PretrainRecipe":
         """The recipe for another cell, as its section `cells` says; a changed network replaces the first one whole.
