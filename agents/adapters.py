@@ -97,7 +97,13 @@ def world_and_agent(
     In a world without further word its spiking agent of the zoo acts, or the best known classical one.
     """
     if what not in WORLDS:
-        agent, env_id, kwargs = agent_and_world(what, None, env_kwargs)
+        try:
+            agent, env_id, kwargs = agent_and_world(what, None, env_kwargs)
+        except UnknownName as problem:
+            from lsnn_rl.agents.classical import classical_names
+
+            known = [*WORLDS, *classical_names(DEFAULT_WORLD)]
+            raise unknown_name("world or agent", what, known) from problem
         return env_id, kwargs, who or agent
     kwargs = dict(env_kwargs or {})
     if who is not None:
