@@ -35,10 +35,14 @@ CONTROLS = {
 
 
 @rc_context(STYLE)
-def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
+def adaptation(
+    cards: Sequence[Card], title: str | None = None, reference_names: Mapping[str, str] | None = None
+) -> Figure:
     """The score in each stretch of the lifetime: each agent, its controls, and the references as levels.
 
     Shaded: 95 % interval of the mean over lifetimes. A reference is drawn at its mean rate over the whole lifetime.
+
+    Args: reference_names: what a reader should call "oracle", "best_known", "amnesic" and "random" in this world.
     """
     first = _checked(cards)
     figure, axes = canvas(6.4, 3.9)
@@ -57,7 +61,7 @@ def adaptation(cards: Sequence[Card], title: str | None = None) -> Figure:
         if first["references"] is not None:
             rate = (100.0 if of.startswith("goals") else 1.0) * first["references"][key] / length
             axes.axhline(rate, color=FAINT, linestyle=dashes, linewidth=1.1, zorder=1)
-            labels.append((rate, name, FAINT))
+            labels.append((rate, (reference_names or {}).get(key, name), FAINT))
     axes.set_xlim(0, length)
     if of.startswith("goals"):
         axes.set_ylim(bottom=0)
