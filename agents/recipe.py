@@ -58,6 +58,7 @@ class PPORecipe:
     bptt_steps: int | None = None
     burn_in_steps: int = 0
     bootstrap: bool = True
+    reward_scale: float = 1.0
     stagger: bool = True
 
 

@@ -69,6 +69,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
             gradient, with the weights as they are by then; 0 takes the state as it was when acted.
         bootstrap: whether a lifetime that was cut off is worth what would have come after its end. False: the end is
             the end, so with gae_lambda = 1 the targets are the Monte-Carlo returns of whole lifetimes.
+        reward_scale: factor on rewards as they are learned from. A reward in every step makes returns of dozens, and their
+            squared errors drown the policy's gradient in the common norm; scores stay in the world's own units.
         auxiliary: weights of costs beside PPO's: `task_inference` (telling the hidden task, which the world reveals in
             training only), `firing_rate` (distance from `rate_target_hz`, in units of that target), `voltage`
             (membranes beyond +-threshold at the ends of chunks). `spike_budget_hz` bounds the mean rate of all cells:
@@ -123,6 +125,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         bptt_steps: int | None = None,
         burn_in_steps: int = 0,
         bootstrap: bool = True,
+        reward_scale: float = 1.0,
         rewiring: Mapping[str, Any] | None = None,
         n_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
@@ -152,7 +155,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
         )
         self.batch_size, self.n_epochs, self.bptt_steps = batch_size, n_epochs, bptt_steps
-        self.burn_in_steps, self.bootstrap = burn_in_steps, bootstrap
+        self.burn_in_steps, self.bootstrap, self.reward_scale = burn_in_steps, bootstrap, reward_scale
         self.clip_range, self.clip_range_vf = clip_range, clip_range_vf
         self.normalize_advantage, self.target_kl, self.stagger = normalize_advantage, target_kl, stagger
         self.auxiliary = complete(auxiliary)
@@ -221,6 +224,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadValue(f"{name} = {getattr(self, name)} is no discount. Give a number from 0 to 1.")
+        if not (math.isfinite(self.reward_scale) and self.reward_scale > 0):
+            raise BadValue(f"reward_scale = {self.reward_scale} teaches nothing. Give a positive number, such as 0.1.")
 
     # ---- acting ------------------------------------------------------------------------------------------------------
 
@@ -246,7 +251,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
             new_obs, rewards, dones, infos = env.step(within(actions.cpu().numpy(), self.policy))
 
-            rollout_buffer.add(actions, values, log_probs, rewards)
+            rollout_buffer.add(
+                actions, values, log_probs, rewards if self.reward_scale == 1 else self.reward_scale * rewards
+            )
             done = np.flatnonzero(dones)
             if done.size:
                 self._finish_lifetimes(done, infos, state)

@@ -240,6 +240,16 @@ def test_without_bootstrap_the_targets_are_the_returns_of_whole_lifetimes():
     np.testing.assert_allclose(rollout.returns[:, 0], [1.875, 1.75, 1.5, 1.0] * 2, rtol=1e-6)  # 1 + 1/2 + 1/4 + 1/8
 
 
+def test_rewards_are_scaled_for_the_learner_alone():
+    env = DummyVecEnv([lambda: Counter(spaces.Discrete(2), length=4)] * 2)
+    model = make("gru", env, n_steps=8, gamma=0.5, gae_lambda=1.0, bootstrap=False, reward_scale=0.1)
+    rollout = rollout_of(model)
+
+    np.testing.assert_allclose(rollout.returns[:, 0], [0.1875, 0.175, 0.15, 0.1] * 2, rtol=1e-6)
+    with pytest.raises(BadValue, match="positive"):
+        make("gru", reward_scale=0.0)
+
+
 # ---- state -----------------------------------------------------------------------------------------------------------
 
 
