@@ -69,7 +69,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             gradient, with the weights as they are by then; 0 takes the state as it was when acted.
         bootstrap: whether a lifetime that was cut off is worth what would have come after its end. False: the end is
             the end, so with gae_lambda = 1 the targets are the Monte-Carlo returns of whole lifetimes.
-        reward_scale: factor on rewards as they are learned from. A reward in every step makes returns of dozens, and their
+        reward_scale: factor on rewards as they are learned from. A reward in every step makes returns of dozens, whose
             squared errors drown the policy's gradient in the common norm; scores stay in the world's own units.
         auxiliary: weights of costs beside PPO's: `task_inference` (telling the hidden task, which the world reveals in
             training only), `firing_rate` (distance from `rate_target_hz`, in units of that target), `voltage`
