@@ -15,7 +15,7 @@ from lsnn_rl.kernels.simd import PACKED
 def _version() -> int:
     """A number that changes with any of the sources below, which numba's cache does not watch by itself."""
     folder = Path(__file__).parent
-    sources = ("simd", "rows", "frame", "forward", "backward", "lists")
+    sources = ("simd", "rows", "frame", "forward", "unit_gradients", "weight_gradients", "backward", "lists")
     text = b"".join((folder / f"{name}.py").read_bytes() for name in sources)
     return int(sha256(text + bytes([PACKED])).hexdigest()[:15], 16)
 
