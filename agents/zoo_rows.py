@@ -141,6 +141,11 @@ class Row:
         return file if file.is_file() and not self.variant else None
 
     @property
+    def shipped_seed(self) -> int | None:
+        """The seed of the shipped weights: that of card.json."""
+        return next((seed_of(card) for card in self.cards if card.get("_file") == "card.json"), None)
+
+    @property
     def command(self) -> str:
         """What makes the row again."""
         return f"lsnn-rl zoo reproduce {self.name}"
@@ -172,8 +177,12 @@ def find_row(name: str, zoo: Path = ZOO) -> Row:
 
 def seed_of(card: CardData) -> int:
     """The seed of the training, which in a card of an agent is not that of its evaluation."""
-    seed = card["seed"] if "task" in card else (card.get("training") or {}).get("seed", card.get("_file_seed", 0))
-    return int(seed)
+    if "task" in card:
+        return int(card["seed"])
+    match = _FILE.fullmatch(card.get("_file", ""))
+    by_name = match["seed"] if match else None
+    told = (card.get("training") or {}).get("seed")
+    return int(by_name or 0) if told is None else int(told)
 
 
 def over_seeds(
@@ -201,7 +210,7 @@ def entry_of(entry: dict[str, Any] | None) -> Interval | None:
 def mmer_of(row: Row) -> Interval | None:
     """POPGym's own score over the seeds (see `popgym_scores`), where the cards hold it; one seed has no width."""
     told = [(card.get("training") or {}).get("mmer") for card in row.cards]
-    return None if not told or None in told else mean_interval(told)
+    return over_seeds([None if value is None else Interval(value, value, value) for value in told])
 
 
 def mean_of(values: Iterable[float | None]) -> float | None:
@@ -220,7 +229,7 @@ def _rows_in(folder: Path, name: str, supervised: bool) -> list[Row]:
             card = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as problem:
             raise BrokenFile(f"{file} is no card: {problem}. Make it again: lsnn-rl zoo reproduce {name}") from problem
-        variants[match["variant"] or ""].append({**card, "_file_seed": int(match["seed"] or 0)})
+        variants[match["variant"] or ""].append({**card, "_file": file.name})
     if "" not in variants:
         variants[""] = []
     return [

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lsnn_rl.agents.zoo_cli import zoo
 from lsnn_rl.benchmarks.cli import benchmark
 from lsnn_rl.errors import BadValue, LSNNError
 from lsnn_rl.pretrain.cli import pretrain
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(benchmark)
 app.command()(pretrain)
+app.add_typer(zoo, name="zoo", no_args_is_help=True)
 EnvKwargs = Annotated[
     list[str], typer.Option("--env-kwarg", help="A setting of the world, key=value; may be repeated.")
 ]
@@ -116,6 +118,7 @@ def evaluate(
         _say(f"Written to {json}.")
 
 
+@zoo.command()
 @app.command()
 def enjoy(
     what: Annotated[str, typer.Argument(help="A run folder, a zoo name, or a world's id.")],

@@ -11,8 +11,10 @@ from lsnn_rl.agents import evaluate as evaluation
 from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "zoo/README.md")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 COMMANDS = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
+COMMANDS |= {group.name for group in cli.app.registered_groups}
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -46,14 +48,14 @@ def test_the_code_of_the_readme_runs_as_it_stands(monkeypatch, tmp_path):
     assert names["card"]["lifetimes"] == 2
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_a_document_names_exists(path):
     named = [shlex.split(line)[1] for line in commands(path)]
 
     assert set(named) <= COMMANDS | {"--version"}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_of_a_document_leads_somewhere(path):
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
     local = [link for link in links if not link.startswith(("http:", "https:"))]

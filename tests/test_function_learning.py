@@ -1,5 +1,7 @@
 """Learning from a teacher: the examples are those of the worlds, and what is learned is in the state alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,13 @@ from matplotlib.figure import Figure
 
 from lsnn_rl.agents.figures.lessons import after_examples, error_by_example
 from lsnn_rl.agents.lessons import NETWORK, RESET, SPIKES, Pupil, along, classical, compare, table
+from lsnn_rl.agents.zoo_pages import supervised
+from lsnn_rl.agents.zoo_rows import Row
 from lsnn_rl.envs.function_families import Sines, TargetNetworks
 from lsnn_rl.errors import BadValue, MissingFile, UnknownName
 from lsnn_rl.pretrain.loop import pretrain
 from lsnn_rl.pretrain.model import build_model, build_task
 from lsnn_rl.pretrain.recipe import PretrainRecipe, find_recipe
-from lsnn_rl.pretrain.results import row
 from lsnn_rl.tasks.function_learning import FunctionLearning, Lessons
 
 
@@ -163,7 +166,7 @@ def test_the_card_counts_functions_and_has_the_error_of_every_example(run):
 def test_a_squared_error_is_not_written_as_a_share(run):
     _, card = run
 
-    assert row([card])[3] == f"mean squared error {card['test']['mean']:.4f}"
+    assert f"| mean squared error {card['test']['mean']:.4f} |" in supervised([Row("a/b", Path(), (card,), True)])
 
 
 def test_reset_before_each_example_the_network_says_what_it_would_say_of_a_first_one(run):

@@ -121,7 +121,7 @@ def _bar(axes: Axes, x: float, value: float, name: str, width: float, colour: st
 
 def _whisker(axes: Axes, x: float, interval: Interval, mark: str = "none") -> None:
     reach = [[interval.mean - interval.low], [interval.high - interval.mean]]
-    face = {"markerfacecolor": "white", "markersize": 4} if mark != "none" else {}
+    face: dict[str, Any] = {"markerfacecolor": "white", "markersize": 4} if mark != "none" else {}
     axes.errorbar(x, interval.mean, yerr=reach, fmt=mark, color=INK, capsize=2, linewidth=1, zorder=3, **face)
 
 
