@@ -38,11 +38,20 @@ class ThresholdReader(nn.Module):
 
 
 class Model(nn.Module):
-    """A network and, where the recipe says so, a reader of its thresholds."""
+    """A network and, where the recipe says so, a reader of its thresholds, or a twin that hears everything backwards.
 
-    def __init__(self, network: RecurrentNetwork, reader: ThresholdReader | None = None) -> None:
+    The readouts of the twin are added, which is one layer of readouts over the cells of both. An input of nothing but
+    zeros is what a batch is filled up with: the twin begins at rest behind it.
+    """
+
+    def __init__(
+        self,
+        network: RecurrentNetwork,
+        reader: ThresholdReader | None = None,
+        backward: RecurrentNetwork | None = None,
+    ) -> None:
         super().__init__()
-        self.network, self.reader = network, reader
+        self.network, self.reader, self.backward_network = network, reader, backward
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor | None, State]:
         """Readouts [T, N, R], spike counts [N, H] and the state after the last step."""
@@ -50,14 +59,30 @@ class Model(nn.Module):
         readout = output.readout
         if self.reader is not None:
             readout = readout + self.reader(self.network.cell, state)
-        return readout, output.counts, state
+        if self.backward_network is None:
+            return readout, output.counts, state
+        reversed_x = x.flip(0)
+        empty = (reversed_x == 0).all(dim=2).to(x.dtype)
+        heard, _ = self.backward_network.run(reversed_x, starts=empty.roll(1, 0))
+        counts = None
+        if output.counts is not None and heard.counts is not None:
+            counts = torch.cat([output.counts, heard.counts], dim=1)
+        return readout + heard.readout.flip(0), counts, state
 
     @property
     def rewired(self) -> dict[str, nn.Parameter]:
         """The matrices that share one budget of synapses."""
-        network = self.network
-        matrices = {"w_in": network.w_in, "w_rec": network.w_rec, "w_out": network.w_out}
+        matrices = {
+            f"{name}{end}": getattr(network, name)
+            for end, network in self.networks.items()
+            for name in ("w_in", "w_rec", "w_out")
+        }
         return matrices if self.reader is None else {**matrices, "w_thresholds": self.reader.weight}
+
+    @property
+    def networks(self) -> dict[str, RecurrentNetwork]:
+        """The network, and its twin if there is one, by the end of their matrices' names."""
+        return {"": self.network} | ({"_backward": self.backward_network} if self.backward_network is not None else {})
 
 
 def build_task(recipe: PretrainRecipe) -> Task:
@@ -77,11 +102,22 @@ def build_model(recipe: PretrainRecipe, task: Task) -> Model:
     generator = torch.Generator().manual_seed(recipe.train.seed)
     options = _as_tuples(options) | {"generator": generator}
     forget_bias = options.pop("forget_bias", 0.0)
-    network = build_network(options.pop("cell"), task.inputs, task.readouts, **options)
+    cell = options.pop("cell")
+    network = build_network(cell, task.inputs, task.readouts, **options)
+    backward = None
+    if recipe.bidirectional:
+        if task.carries_state or task.answers_last:
+            raise BadValue(
+                f"bidirectional: true hears a sequence from its end as well, and {recipe.task.name} cannot: it answers "
+                "at the end, or goes on from batch to batch. Leave it out."
+            )
+        backward = build_network(cell, task.inputs, task.readouts, **{**options, "readout_bias": False})
     if forget_bias:
-        _lift_forget_gates(network, forget_bias)
+        for direction in (network, backward):
+            if direction is not None:
+                _lift_forget_gates(direction, forget_bias)
     if not recipe.thresholds:
-        return Model(network)
+        return Model(network, backward=backward)
     if not isinstance(network.cell, ALIF) or not task.answers_last:
         raise BadValue(
             "thresholds: true reads the thresholds of adaptive cells at the end of a sequence. Take the cell lsnn or "
@@ -94,8 +130,8 @@ def build_model(recipe: PretrainRecipe, task: Task) -> Model:
 def build_optimizer(recipe: PretrainRecipe, model: Model) -> torch.optim.Optimizer | Rewiring:
     """Adam over weights and trained constants, inside a rewiring method where the recipe names one."""
     settings = recipe.optimizer
-    constants = [p for name, p in model.named_parameters() if name.startswith("network.cell.")]
-    others = [p for name, p in model.named_parameters() if not name.startswith("network.cell.")]
+    constants = [p for name, p in model.named_parameters() if "network.cell." in name]
+    others = [p for name, p in model.named_parameters() if "network.cell." not in name]
     groups: list[dict[str, Any]] = [{"params": others, "lr": settings.learning_rate}]
     if constants:
         groups.append({"params": constants, "lr": settings.learning_rate * settings.constants})
@@ -104,12 +140,14 @@ def build_optimizer(recipe: PretrainRecipe, model: Model) -> torch.optim.Optimiz
         return adam
     options = {"seed": recipe.train.seed, **recipe.rewiring}
     method = REWIRINGS.get(options.pop("method", "deep_r"))
-    network = model.network
-    if network.spiking:
-        options["forbidden"] = {"w_rec": torch.eye(network.size, dtype=torch.bool)}
-    if network.spiking and getattr(network, "sign_rec", None) is not None:
-        cells = network.sign_rec
-        options["signs"] = {"w_in": network.sign_in, "w_rec": cells, "w_out": cells}
+    for end, network in model.networks.items():
+        if network.spiking:
+            options.setdefault("forbidden", {})[f"w_rec{end}"] = torch.eye(network.size, dtype=torch.bool)
+        if network.spiking and getattr(network, "sign_rec", None) is not None:
+            cells = network.sign_rec
+            options.setdefault("signs", {}).update(
+                {f"w_in{end}": network.sign_in, f"w_rec{end}": cells, f"w_out{end}": cells}
+            )
     rewiring: Rewiring = method(adam, model.rewired, **options)
     return rewiring
 

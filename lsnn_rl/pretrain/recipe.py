@@ -79,6 +79,7 @@ class PretrainRecipe(Settings):
     task: TaskRecipe = field(default_factory=TaskRecipe)
     network: dict[str, Any] = field(default_factory=lambda: {"cell": "lsnn"})
     thresholds: bool = False  # the answer is also read from the adaptive cells' thresholds
+    bidirectional: bool = False  # a second network hears the sequence from its end
     rewiring: dict[str, Any] | None = None
     optimizer: OptimizerRecipe = field(default_factory=OptimizerRecipe)
     cost: CostRecipe = field(default_factory=CostRecipe)

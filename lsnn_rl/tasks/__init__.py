@@ -8,5 +8,7 @@ TASKS.add("smnist", "lsnn_rl.tasks.smnist:SequentialMNIST")
 TASKS.add("store_recall", "lsnn_rl.tasks.store_recall:StoreRecall")
 TASKS.add("evidence", "lsnn_rl.tasks.evidence:Evidence")
 TASKS.add("function_learning", "lsnn_rl.tasks.function_learning:FunctionLearning")
+TASKS.add("timit", "lsnn_rl.tasks.timit:TIMIT")
+TASKS.add("synthetic_phones", "lsnn_rl.tasks.timit:SyntheticPhones")
 
 __all__ = ["TASKS", "Batch", "Task"]
