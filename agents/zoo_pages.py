@@ -247,9 +247,14 @@ def _minutes(row: Row) -> str:
 
 
 def _digits(values: Sequence[float]) -> int:
-    """Decimals that tell values of this size apart: 1 for goals in the tens, 3 below 2."""
-    most = max((abs(value) for value in values), default=0.0)
-    return 1 if most >= 20 else 2 if most >= 2 else 3
+    """Decimals that tell values of these sizes apart: 1 for goals in the tens, 3 below 2.
+
+    >>> _digits([54.2, 5.8]), _digits([-71.5, -0.12, 0.0]), _digits([0.7, 0.65])
+    (1, 2, 3)
+    """
+    sizes = [abs(value) for value in values if value]
+    most, least = max(sizes, default=0.0), min(sizes, default=0.0)
+    return 3 if most < 2 else 1 if most >= 20 and least >= 0.5 else 2
 
 
 def _number(value: float, digits: int) -> str:

@@ -45,9 +45,9 @@ def adaptation(
     Args: reference_names: what a reader should call "oracle", "best_known", "amnesic" and "random" in this world.
     """
     first = _checked(cards)
-    figure, axes = canvas(6.4, 3.9)
     length = first["curve"]["bin_steps"] * len(first["curve"]["mean"])
     of = first["curve"].get("of", "goals per 100 steps")
+    figure, axes = canvas(6.4, 3.9, left=0.1 if of.startswith("goals") else 0.12)  # shares have longer numbers
     labels: list[tuple[float, str, str]] = []
     for number, card in enumerate(cards):
         colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
@@ -56,7 +56,8 @@ def adaptation(
         for control, entry in card["controls"].items():
             if control == "state_reset":
                 _band(axes, entry["curve"], colour, linewidth=1.3, linestyle=(0, (3, 1.5)), alpha=0.12)
-                labels.append((_end(entry["curve"]), f"{card['agent']}, {CONTROLS[control]}", colour))
+                said = CONTROLS[control] if of.startswith("goals") else CONTROLS[control].replace("goal", "trial")
+                labels.append((_end(entry["curve"]), f"{card['agent']}, {said}", colour))
     for key, (name, dashes) in REFERENCES.items():
         if first["references"] is not None:
             rate = (100.0 if of.startswith("goals") else 1.0) * first["references"][key] / length
