@@ -115,7 +115,21 @@ def popgym(rows: Sequence[Row]) -> str:
             cells += [_over(row, 3), f"{wiped.mean:.3f}" if wiped else "", _connectivity(row), _steps(row)]
             lines.append([env_id, f"**{row.agent}**", *cells, _minutes(row), f"`{row.command}`"])
     heads = ["world", "agent", "seeds", "MMER", "greedy return", "95 % interval", "no state", "connectivity"]
-    return _table([*heads, "steps", "minutes", "command"], lines)
+    table = _table([*heads, "steps", "minutes", "command"], lines)
+    return "\n".join([table, *_beside_published(rows)])
+
+
+def _beside_published(rows: Sequence[Row]) -> list[str]:
+    """Where our LSNN stands among the published models by their own measure, world by world."""
+    found = []
+    for env_id, known in PUBLISHED.items():
+        row = next((row for row in rows if row.name == f"{env_id}/lsnn"), None)
+        measured = None if row is None else mmer_of(row)
+        if known.bayes_ucb is not None and measured is not None:
+            level = env_id.removeprefix("POPGymMultiarmedBandit").removesuffix("-v0")
+            place = "above" if measured.mean > known.best else "**below**"
+            found.append(f"{level} {measured.mean:.3f}, {place} {known.best:.3f}")
+    return ["", f"By MMER our LSNN beside the best of the 13: {'; '.join(found)}."] if found else []
 
 
 def supervised(rows: Sequence[Row]) -> str:

@@ -232,6 +232,7 @@ def test_popgym_s_table_sets_our_score_beside_the_published_ones(zoo):
     ours = column(table, "**lsnn**")
     assert ours["MMER"] == "**0.670**" and ours["greedy return"] == "**0.710**" and ours["steps"] == "15.0 M"
     assert [line[3] for line in cells(table) if line[0] == EASY][:2] == ["0.631", "0.619"]
+    assert table.endswith("By MMER our LSNN beside the best of the 13: Easy 0.670, above 0.631.")
 
 
 def supervised_row(*scores: dict, **changes) -> Row:
