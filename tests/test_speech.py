@@ -297,7 +297,7 @@ def test_features_have_mean_zero_and_deviation_one_over_the_training_split(task)
 
     assert np.abs(rows.mean(axis=0)).max() < 1e-4
     assert np.abs(rows.std(axis=0) - 1).max() < 1e-3
-    assert (task.inputs, TIMIT.measure) == (39, "frame error")
+    assert (task.inputs, TIMIT.measure) == (39, "error")
 
 
 def test_a_round_of_training_shows_every_utterance_that_fills_a_batch_once(task):

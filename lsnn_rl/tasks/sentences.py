@@ -53,7 +53,7 @@ def sentence(generator: np.random.Generator) -> str:
     """One sentence.
 
     >>> sentence(np.random.default_rng(0))
-    '...'
+    'It lost every gentle boat today.'
     """
     template = TEMPLATES[generator.integers(len(TEMPLATES))]
     words = [CHOICES[kind][generator.integers(len(CHOICES[kind]))] for kind in template.split()]

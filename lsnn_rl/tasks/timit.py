@@ -51,7 +51,7 @@ class TIMIT(Task):
     Source: Bellec et al. 2018, with the protocol of Greff et al. 2017, arXiv 1503.04069.
     """
 
-    measure = "frame error"
+    measure = "error"  # of frames
     larger_is_better = False
 
     def __init__(
@@ -79,7 +79,7 @@ class TIMIT(Task):
             raise MissingFile(
                 f"TIMIT was looked for in {given or '$LSNN_RL_DATA, which is not set,'} and is not there: no TRAIN "
                 "beside TEST. It is licensed (LDC93S1): get it from the Linguistic Data Consortium and name its "
-                "folder, --data FOLDER. Without it, learn synthetic phones: lsnn-rl pretrain synthetic_phones --download."
+                "folder, --data FOLDER. Without it, train on another: lsnn-rl pretrain synthetic_phones --download."
             )
         return self._framed(folder)
 
