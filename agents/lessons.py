@@ -21,7 +21,7 @@ from lsnn_rl.envs.function_families import Family
 from lsnn_rl.envs.functions import FunctionRegression
 from lsnn_rl.errors import BadValue, MissingFile
 from lsnn_rl.pretrain.model import Model, build_model, build_task
-from lsnn_rl.pretrain.recipe import read_recipe
+from lsnn_rl.pretrain.recipe import read_recipe, zoo
 from lsnn_rl.tasks.function_learning import FunctionLearning, Lessons, seen
 
 Floats = NDArray[np.float64]
@@ -39,19 +39,24 @@ PULLS = tuple(10.0**k for k in range(-3, 5))  # of the ridge on spikes; the one 
 
 
 class Pupil:
-    """A network that was trained on lessons, from the folder of its run.
+    """A network that was trained on lessons, from the folder of its run or by its name in the zoo.
 
     Args: examples: of each function, instead of as many as in training.
     Raises: MissingFile; BadValue where the run is of another task.
+
+    >>> Pupil("function_learning/networks").task.examples
+    50
     """
 
-    def __init__(self, folder: str | Path, examples: int | None = None) -> None:
+    def __init__(self, where: str | Path, examples: int | None = None) -> None:
+        named = zoo() / str(where).removeprefix("zoo/").removeprefix("pretrained/")
+        folder = named if not Path(where).exists() and named.is_dir() else Path(where)
         recipe = read_recipe(folder)
         if recipe.task.name != "function_learning":
             raise BadValue(f"{folder} is a run of {recipe.task.name}. Give one of lsnn-rl pretrain function_learning.")
         if examples is not None:
             recipe = recipe.with_changes([f"task.kwargs.examples={examples}"])
-        weights = Path(folder) / "network.safetensors"
+        weights = folder / "network.safetensors"
         if not weights.is_file():
             raise MissingFile(f"There is no {weights}. Let the run end: lsnn-rl pretrain --resume {folder}")
         task = build_task(recipe)
@@ -88,14 +93,25 @@ class Pupil:
         return self.task.encode(seen(lessons.x, lessons.y), np.random.default_rng([3, seed]))
 
 
-def compare(pupil: Pupil, functions: int = 256) -> dict[str, Floats]:
-    """Squared errors [N, E], natural units, on the first functions of the test split, by learner."""
+def compare(pupil: Pupil, functions: int = 256, others: Mapping[str, Pupil] | None = None) -> dict[str, Floats]:
+    """Squared errors [N, E], natural units, on the first functions of the test split, by learner.
+
+    Args: others: networks that are asked the same, by name.
+    Raises: BadValue if another network was trained on other functions.
+    """
     test, validation = (pupil.task.lessons(split, functions, 0) for split in ("test", "validation"))
     predictions = {NETWORK: pupil.predict(test), RESET: pupil.predict(test, reset=True)}
     if pupil.model.network.spiking:
         counts = pupil.spike_counts(validation)
         errors = {pull: float(np.mean((along(counts, validation.y, pull) - validation.y) ** 2)) for pull in PULLS}
         predictions[SPIKES] = along(pupil.spike_counts(test), test.y, min(errors, key=errors.__getitem__))
+    for name, other in (others or {}).items():
+        if not np.array_equal(other.task.lessons("test", functions, 0).y, test.y):
+            raise BadValue(
+                f"{name} met other functions than the first network, or another number of examples of them "
+                f"({other.task.examples}, not {pupil.task.examples}). Compare networks of one task."
+            )
+        predictions[name] = other.predict(test)
     predictions |= {name: classical(name, pupil.task.family, test) for name in LEARNERS}
     return {name: (values - test.y) ** 2 for name, values in predictions.items()}
 

@@ -175,6 +175,7 @@ def plot(
     title: Annotated[str | None, typer.Option(help="A title of your own.")] = None,
     order: Annotated[str | None, typer.Option(help="Of a raster's cells: 'first spike' or place.")] = None,
     tag: Annotated[str | None, typer.Option(help="Of a learning curve, for example rollout/ep_rew_mean.")] = None,
+    function: Annotated[int | None, typer.Option(help="Of beliefs: number of a test function.")] = None,
 ) -> None:
     """Draw a figure: of cards, of training logs, or of an agent that is woken for it."""
     from lsnn_rl.agents import figures
@@ -182,7 +183,8 @@ def plot(
     if not places:
         print(figures.listing())
         return
-    options = {name: value for name, value in (("order", order), ("tag", tag)) if value is not None}
+    given = ("order", order), ("tag", tag), ("function", function)
+    options = {name: value for name, value in given if value is not None}
     figure = figures.draw(kind, places, title, **options)
     file = out or Path(f"{kind}.png")
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,10 +7,12 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from lsnn_rl.agents import figures
 from lsnn_rl.agents.figures.lessons import after_examples, error_by_example
 from lsnn_rl.agents.lessons import NETWORK, RESET, SPIKES, Pupil, along, classical, compare, table
 from lsnn_rl.agents.zoo_pages import supervised
 from lsnn_rl.agents.zoo_rows import Row
+from lsnn_rl.cli import main
 from lsnn_rl.envs.function_families import Sines, TargetNetworks
 from lsnn_rl.errors import BadValue, MissingFile, UnknownName
 from lsnn_rl.pretrain.loop import pretrain
@@ -241,9 +243,39 @@ def test_all_learners_are_compared_on_the_same_functions_and_drawn(run):
     assert {error.shape for error in errors.values()} == {(16, 8)}
     assert errors[NETWORK][:, 0] == pytest.approx(errors[RESET][:, 0], abs=1e-6)
     assert f"{errors[NETWORK].mean():.4f}" in table(errors).splitlines()[1]
-    figures = error_by_example(errors), after_examples(pupil, counts=(0, 2, 5))
-    assert all(isinstance(figure, Figure) for figure in figures)
-    assert [axes.get_title(loc="left") for axes in figures[1].axes[:2]] == ["before any example", "after 2 examples"]
+    drawn = error_by_example(errors), after_examples(pupil, counts=(0, 2, 5))
+    assert all(isinstance(figure, Figure) for figure in drawn)
+    assert [axes.get_title(loc="left") for axes in drawn[1].axes[:2]] == ["before any example", "after 2 examples"]
+
+
+def test_both_figures_are_drawn_from_the_command_line(run, tmp_path):
+    for kind, more in (("lessons", []), ("beliefs", ["--function", "3"])):
+        with pytest.raises(SystemExit, match="0"):
+            main(["plot", str(run[0]), "--kind", kind, "--out", str(tmp_path / f"{kind}.svg"), *more])
+
+    assert "no memory" in (tmp_path / "lessons.svg").read_text()
+    assert "before any example" in (tmp_path / "beliefs.svg").read_text()
+
+
+def test_beliefs_are_of_the_function_that_was_asked_for(run):
+    truth = Pupil(run[0]).task.lessons("test", 4, 0).functions[3]
+
+    figure = figures.draw("beliefs", [run[0]], function=3)
+
+    x, y = figure.axes[0].lines[0].get_data()
+    assert y == pytest.approx(truth[0] * np.sin(x + truth[1]))
+
+
+def test_another_network_is_compared_on_the_same_functions_or_not_at_all(run, tmp_path):
+    other = lesson(iterations=1).with_changes(["task.kwargs.examples=5"])
+    pretrain(other, tmp_path, progress=False)
+    pupil = Pupil(run[0])
+
+    errors = compare(pupil, functions=8, others={"twin": Pupil(run[0])})
+
+    assert np.array_equal(errors["twin"], errors[NETWORK])
+    with pytest.raises(BadValue, match="5, not 8"):
+        compare(pupil, functions=8, others={"short": Pupil(tmp_path)})
 
 
 def test_a_folder_without_a_trained_network_is_answered_with_how_to_get_one(tmp_path):

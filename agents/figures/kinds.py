@@ -111,6 +111,23 @@ def _regret(places: Sequence[str], title: str | None, lifetimes: int = 300) -> F
     return regret(found, title or f"{env_id}: {lifetimes} test lifetimes", frozenset(classical_names(env_id)))
 
 
+def _lessons(places: Sequence[str], title: str | None) -> Figure:
+    """Of the first network with its controls and the classical learners; others beside it, by their folders' names."""
+    from lsnn_rl.agents.figures.lessons import error_by_example
+    from lsnn_rl.agents.lessons import Pupil, compare
+
+    first, *others = map(Pupil, places)
+    names = [Path(place).resolve().name for place in places[1:]]
+    return error_by_example(compare(first, others=dict(zip(names, others, strict=True))), title)
+
+
+def _beliefs(places: Sequence[str], title: str | None, function: int = 0) -> Figure:
+    from lsnn_rl.agents.figures.lessons import after_examples
+    from lsnn_rl.agents.lessons import Pupil
+
+    return after_examples(Pupil(places[0]), function, title=title)
+
+
 KINDS: dict[str, Kind] = {
     "adaptation": Kind(_from_cards(of_cards.adaptation), "cards", "Goals come faster as the lifetime goes on."),
     "trials": Kind(_from_cards(of_cards.trial_lengths), "cards", "Trials become shorter."),
@@ -123,4 +140,6 @@ KINDS: dict[str, Kind] = {
     "connectivity": Kind(_connectivity, "an agent", "Weights by population."),
     "surgery": Kind(_surgery, "an agent", "Which part of the state is the memory."),
     "regret": Kind(_regret, "a bandit's id, or agents", "Regret by pull, beside the classical agents."),
+    "lessons": Kind(_lessons, "runs of function_learning", "Error by examples seen, beside classical learners."),
+    "beliefs": Kind(_beliefs, "a run of function_learning", "What is predicted after 0, 5, 10 and 20 examples."),
 }

@@ -29,7 +29,10 @@ SHORT = {RESET: "network, state reset", "no memory but the last target": "no mem
 
 
 def error_by_example(errors: Mapping[str, Floats], title: str | None = None) -> Figure:
-    """Mean squared error against examples seen, with 95 % bands over functions, of errors [N, E] by learner."""
+    """Mean squared error against examples seen, with 95 % bands over functions, of errors [N, E] by learner.
+
+    Learners without a colour of their own are other networks; they are drawn as this one, thinner and dotted.
+    """
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -38,11 +41,11 @@ def error_by_example(errors: Mapping[str, Floats], title: str | None = None) -> 
         for name, error in errors.items():
             mean = error.mean(axis=0)
             half = 1.96 * error.std(axis=0, ddof=1) / len(error) ** 0.5
-            own, colour = name == NETWORK, COLOURS.get(name, FAINT)
-            seen = np.arange(len(mean))
-            axes.plot(seen, mean, color=colour, lw=2.2 if own else 1.1, ls="--" if name in DASHED else "-")
-            if own:
-                axes.fill_between(seen, np.maximum(mean - half, 1e-9), mean + half, color=colour, alpha=0.2, lw=0)
+            own, colour = name == NETWORK, COLOURS.get(name, ACCENT)
+            seen, dashes = np.arange(len(mean)), "--" if name in DASHED else "-" if name in COLOURS else ":"
+            axes.plot(seen, mean, color=colour, lw=2.2 if own else 1.1, ls=dashes)
+            band = np.maximum(mean - half, 1e-9), mean + half
+            axes.fill_between(seen, *band, color=colour, alpha=0.2 if own else 0.1, lw=0)
             labels.append((float(np.log10(mean[-1])), SHORT.get(name, name), colour))
         axes.set_yscale("log")
         means = np.concatenate([error.mean(axis=0) for error in errors.values()])
