@@ -189,6 +189,11 @@ def find_agent(where: str | Path) -> Path:
             f"(lsnn-rl train --resume {where}), or take what there is: save_agent(load_checkpoint(run), folder)."
         )
     zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
+    if (ZOO / where / "recipe.yml").is_file():
+        raise MissingFile(
+            f"{where} is a recipe of which no agent ships. Train it: lsnn-rl zoo reproduce {where}. Those that ship: "
+            f"{', '.join(zoo) or 'none'}."
+        )
     raise MissingFile(
         f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo "
         f"has that name. Pass a folder written by save_agent, or one of: {', '.join(zoo) or 'none in the zoo'}."

@@ -102,3 +102,9 @@ def test_an_unknown_row_is_answered_in_one_line(capsys):
 
     said = capsys.readouterr().err
     assert said.startswith("lsnn-rl: No row of the zoo is called 'LSNNArena-v0/lsn'. Did you mean 'LSNNArena-v0/lsnn'?")
+
+
+def test_a_recipe_without_an_agent_says_how_to_get_one(capsys):
+    assert run("zoo", "enjoy", "LSNNArena-v0/lsnn_paper") == 2
+
+    assert "Train it: lsnn-rl zoo reproduce LSNNArena-v0/lsnn_paper" in capsys.readouterr().err
