@@ -11,7 +11,7 @@ from lsnn_rl.errors import BadValue
 
 
 def pretrain(
-    task: Annotated[str | None, typer.Argument(help="smnist, store_recall, evidence, ...")] = None,
+    task: Annotated[str | None, typer.Argument(help="smnist, store_recall, task_inference:WORLD, ...")] = None,
     recipe: Annotated[str | None, typer.Option(help="A name, such as paper-1ms or ours; or a recipe.yml.")] = None,
     cell: Annotated[str | None, typer.Option(help="lsnn, lif, alif, lstm, gru or rnn, as the recipe has them.")] = None,
     connectivity: Annotated[float | None, typer.Option(help="Fraction of synapses; 1 for all.")] = None,
@@ -48,7 +48,7 @@ def pretrain(
             more = [f"{key}={value}" for key, value in given.items() if value is not None]
             settings = settings.with_changes([*changes, *more, *(["task.kwargs.download=true"] if download else [])])
             kind = str(settings.network.get("cell", "lsnn"))
-            place = folder or Path("runs") / task / f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
+            place = folder or Path("runs") / task.replace(":", "-") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
             _say(f"Training in {place}. Ctrl-C stops it; --resume {place} goes on.")
             card = room.pretrain(settings, place, name or "own", _say, progress)
     except room.Interrupted as stopped:

@@ -124,8 +124,8 @@ def zoo() -> Path:
 
 
 def recipe_names(task: str) -> list[str]:
-    """Names of the recipes that ship for a task."""
-    return sorted(file.parent.name for file in (zoo() / task).glob("*/recipe.yml"))
+    """Names of the recipes that ship for a task, for "task_inference:LSNNArena-v0" those of task_inference."""
+    return sorted(file.parent.name for file in (zoo() / task.partition(":")[0]).glob("*/recipe.yml"))
 
 
 def default_name(task: str) -> str | None:
@@ -136,9 +136,22 @@ def default_name(task: str) -> str | None:
 def find_recipe(task: str, name: str | None = None) -> PretrainRecipe:
     """The recipe of that name for the task, or the one in a file; without a name the default one.
 
+    Args: task: a name in TASKS, and what it is about where the task takes that: "task_inference:LSNNArena-v0".
     Raises: UnknownName for a task or a name; MissingFile, BrokenFile.
+
+    >>> find_recipe("task_inference:LSNNTMaze-v0").task.kwargs["env"]
+    'LSNNTMaze-v0'
     """
-    TASKS.get(task)
+    task, _, value = task.partition(":")
+    about = TASKS.get(task).about
+    if not value:
+        return _find(task, name)
+    if about is None:
+        raise BadValue(f"{task} takes nothing after a colon; {value} was given. Leave it out.")
+    return _find(task, name).with_changes([f"task.kwargs.{about}={value}"])
+
+
+def _find(task: str, name: str | None) -> PretrainRecipe:
     known, name = recipe_names(task), name or default_name(task)
     if name is None:
         return PretrainRecipe.from_dict({"task": {"name": task}})

@@ -10,5 +10,7 @@ TASKS.add("evidence", "lsnn_rl.tasks.evidence:Evidence")
 TASKS.add("function_learning", "lsnn_rl.tasks.function_learning:FunctionLearning")
 TASKS.add("timit", "lsnn_rl.tasks.timit:TIMIT")
 TASKS.add("synthetic_phones", "lsnn_rl.tasks.timit:SyntheticPhones")
+# Worlds are known one floor up; like every other, this task is imported when somebody asks for it.
+TASKS.add("task_inference", "lsnn_rl.agents.world_task:TaskInference")
 
 __all__ = ["TASKS", "Batch", "Task"]

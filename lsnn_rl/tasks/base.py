@@ -35,6 +35,7 @@ class Task:
     larger_is_better: bool = True
     carries_state: bool = False  # the network's state goes on from one batch to the next
     answers_last: bool = False  # loss and scores read the end of a sequence only
+    about: str | None = None  # the keyword that "name:value" on the command line sets, such as "env"
     sizes: Mapping[str, int]  # examples of "validation" and of "test", and of "train" where it is finite
     _lines: Tensor | None = None
     _spiking: Tensor
