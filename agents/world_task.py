@@ -8,7 +8,6 @@ The lives are those of `task_inference.watch`; here a network learns from them b
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 

@@ -90,9 +90,10 @@ def test_any_world_by_name_pretrains_a_network_that_a_policy_then_begins_with(tm
 def test_a_small_network_learns_to_tell_where_the_goal_was(tmp_path):
     from lsnn_rl.pretrain.loop import pretrain
 
+    task = ["task.kwargs.steps=40", "task.kwargs.env_kwargs={goal_radius: 0.6}", "task.kwargs.lifetimes=64"]
+    training = ["train.iterations=60", "optimizer.learning_rate=0.02", "cost.firing_rate=0"]
     recipe = find_recipe("task_inference:LSNNArena-v0").with_changes(
-        ["network={cell: gru, size: 32}", "task.kwargs.steps=40", "task.kwargs.env_kwargs={goal_radius: 0.6}"]
-        + ["task.kwargs.lifetimes=64", "train.iterations=60", "optimizer.learning_rate=0.02", "cost.firing_rate=0"]
+        [*task, *training, "network={cell: gru, size: 32}"]
     )
 
     card = pretrain(recipe, tmp_path, progress=False)
