@@ -1,20 +1,22 @@
 """GRU and LSTM over a sequence with resets inside it, and their gradients by hand.
 
 torch's sequence kernels know no resets: a sequence has to be cut wherever any row begins anew, and with short lifetimes
-in many rows little is left of their speed. Here a reset costs one multiplication. Going backward, all factors that do
-not depend on what comes from the future are computed for all steps at once, so that a step is one matrix product and a
-handful of elementwise calls; the gradients of the weights are one product over all steps.
+in many rows little is left of their speed. Here a reset costs one multiplication. Going backward, a step is one matrix
+product and one compiled pass over all else; the gradients of the weights are one product over all steps.
 
 The equations are those of `lsnn_rl.neurons.gated`, the order of gates torch's.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from lsnn_rl.kernels import gated
 
 Keeps = dict[int, Tensor]  # step -> [N, 1], zero in the rows that are reset before it
 
@@ -59,35 +61,27 @@ class _GRU(Function):
             gate.add_(for_gates).sigmoid_()
             candidate.addcmul_(r, for_n).tanh_()
             h = torch.lerp(candidate, h, z, out=out)
-        ctx.save_for_backward(x, w_in, w_rec, drive, now_n, _before(first, outputs, resets))
+        ctx.save_for_backward(x, w_in, w_rec, drive, recurrent, _before(first, outputs, resets))
         ctx.resets = resets
         return outputs, h.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        g_out, dh = grads
-        x, w_in, w_rec, drive, recurrent_n, before = ctx.saved_tensors
+        x, w_in, w_rec, drive, recurrent, before = ctx.saved_tensors
         steps, n, size = before.shape
-        r, z, candidate = drive.split(size, dim=-1)
-        slope_n = (1 - z) * (1 - candidate * candidate)
-        slopes = drive.new_empty(steps, n, 3, size)  # of the recurrent currents, for dh = 1
-        torch.mul(slope_n, r, out=slopes[:, :, 2])
-        torch.mul(slopes[:, :, 2] * (1 - r), recurrent_n, out=slopes[:, :, 0])
-        torch.mul((before - candidate) * z, 1 - z, out=slopes[:, :, 1])
-
-        d_rec, dhs = torch.empty_like(slopes), torch.empty_like(before)
-        each = (g_out, z, slopes, d_rec, d_rec.view(steps, n, 3 * size), dhs)
-        for t, (g, z_t, slope, into, flat, total) in _backward(each):
-            torch.add(dh, g, out=total)
-            torch.mul(slope, total.unsqueeze(1), out=into)
-            dh = torch.addmm(total * z_t, flat, w_rec)
-            if t in ctx.resets:
-                dh.mul_(ctx.resets[t])
+        dh, d_rec, d_candidate = grads[1].clone(), torch.empty_like(drive), torch.empty_like(before)
+        begins = _begins(ctx.resets, steps, n)
+        whole = [part.numpy() for part in (grads[0].contiguous(), drive, recurrent, before, dh, d_rec, d_candidate)]
+        for t, flat in zip(range(steps - 1, -1, -1), reversed(d_rec.unbind(0)), strict=True):
+            gated.gru_back(t, begins, *whole)
+            dh.addmm_(flat, w_rec)
+        if 0 in ctx.resets:
+            dh.mul_(ctx.resets[0])
 
         d_in = d_rec.view(steps * n, 3 * size)
         dw_rec, db_rec = d_in.t() @ before.view(steps * n, size), d_in.sum(0)
-        torch.mul(dhs, slope_n, out=d_rec[:, :, 2])  # the candidate's drive is not gated by r
+        d_rec[..., 2 * size :] = d_candidate  # the candidate's drive is not gated by r
         dx, dw_in, db_in = _of_drive(ctx.needs_input_grad[1], d_in, x, w_in)
         return None, dx, dh, dw_in, dw_rec, db_in, db_rec
 
@@ -131,27 +125,16 @@ class _LSTM(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        g_out, dh, dc = grads
         x, w_in, w_rec, gates, h_before, c_before, squashed = ctx.saved_tensors
         steps, n, size = h_before.shape
-        i, f, g, o = gates.split(size, dim=-1)
-        into_c = o * (1 - squashed * squashed)  # from h to c
-        slopes = gates.new_empty(steps, n, 4, size)  # of i, f and g for dc = 1, of o for dh = 1
-        torch.mul(g * i, 1 - i, out=slopes[:, :, 0])
-        torch.mul(c_before * f, 1 - f, out=slopes[:, :, 1])
-        torch.mul(i, 1 - g * g, out=slopes[:, :, 2])
-        torch.mul(squashed * o, 1 - o, out=slopes[:, :, 3])
-
-        d_gates = torch.empty_like(slopes)
-        each = (g_out, into_c, f, slopes[:, :, :3], slopes[:, :, 3], d_gates[:, :, :3], d_gates[:, :, 3])
-        for t, (out, to_c, f_t, slope, slope_o, into, into_o, flat) in _backward((*each, d_gates.flatten(2))):
-            dh = dh + out
-            dc = torch.addcmul(dc, dh, to_c)
-            torch.mul(slope, dc.unsqueeze(1), out=into)
-            torch.mul(slope_o, dh, out=into_o)
-            dh, dc = flat @ w_rec, dc * f_t
-            if t in ctx.resets:
-                dh, dc = dh.mul_(ctx.resets[t]), dc.mul_(ctx.resets[t])
+        dh, dc, d_gates = grads[1].clone(), grads[2].clone(), torch.empty_like(gates)
+        begins = _begins(ctx.resets, steps, n)
+        whole = [part.numpy() for part in (grads[0].contiguous(), gates, c_before, squashed, dh, dc, d_gates)]
+        for t, flat in zip(range(steps - 1, -1, -1), reversed(d_gates.unbind(0)), strict=True):
+            gated.lstm_back(t, begins, *whole)
+            torch.mm(flat, w_rec, out=dh)
+        if 0 in ctx.resets:
+            dh, dc = dh.mul_(ctx.resets[0]), dc.mul_(ctx.resets[0])
 
         d_in = d_gates.view(steps * n, 4 * size)
         dw_rec = d_in.t() @ h_before.view(steps * n, size)
@@ -167,10 +150,12 @@ def _before(first: Tensor, states: Tensor, resets: Keeps) -> Tensor:
     return before
 
 
-def _backward(parts: tuple[Tensor, ...]) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-    """Step by step from the last to the first: its number, and its part [N, ...] of every tensor [T, N, ...]."""
-    rows = list(zip(*map(torch.unbind, parts), strict=True))
-    return zip(range(len(rows) - 1, -1, -1), reversed(rows), strict=True)
+def _begins(resets: Keeps, steps: int, n: int) -> NDArray[np.bool_]:
+    """Where a row is reset before a step, [T + 1, N]; nowhere before the step after the last."""
+    begins = np.zeros((steps + 1, n), np.bool_)
+    for t, keep in resets.items():
+        begins[t] = keep[:, 0].numpy() == 0
+    return begins
 
 
 def _of_drive(wanted: bool, d_in: Tensor, x: Tensor, w_in: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:

@@ -1,33 +1,44 @@
 """Gated cells over a whole sequence at once: by torch's own fused kernels between resets, or by loops that know resets.
 
-Measured forward and backward, 16 rows of 128 steps, 128 units, one thread, milliseconds:
+Measured forward and backward, 16 rows of 128 steps, 128 units, one thread of a busy machine, milliseconds:
 
-    steps with a reset       0     10     100
-    GRU    cut, torch       31     33      47
-           loop             24     22      27
-    LSTM   cut, torch       22     25      69
-           loop             29     29      32
+    steps with a reset       0     10     20     100
+    GRU    cut, torch       39     37     41      52
+           loop             24     25     23      26
+    LSTM   cut, torch       25     31     36      87
+           loop             28     28     28      30
 
 So the GRU takes the loop whenever it learns, the LSTM when its pieces become short. Sorting the pieces of lifetimes by
 length for torch's packed sequences was tried instead (length buckets without padding): 53 to 64 for the GRU and 89 to
 125 for the LSTM, since those kernels are slow on a CPU. Acting, one step without gradient, is torch's either way.
 """
 
+from functools import cache
+from importlib import import_module
 from itertools import pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lsnn_rl.network import gated_loops
 from lsnn_rl.neurons.gated import GRU, LSTM, Gated
 from lsnn_rl.state import State, reset_where
 
 if TYPE_CHECKING:
     from lsnn_rl.network.recurrent import RecurrentNetwork
 
-STEPS_PER_CUT = 5  # torch's LSTM is the faster one if its pieces are this long on average
+STEPS_PER_CUT = 20  # torch's LSTM is the faster one if its pieces are longer than this on average
+
+
+@cache
+def loops() -> ModuleType | None:
+    """The loops, imported when first wanted; None where numba cannot be imported."""
+    try:
+        return import_module("lsnn_rl.network.gated_loops")
+    except ImportError:
+        return None
 
 
 def serves(network: "RecurrentNetwork") -> bool:
@@ -40,22 +51,23 @@ def run(network: "RecurrentNetwork", x: Tensor, state: State, starts: Tensor | N
     weights, k, cell = network.weights(), network.substeps, cast(Gated, network.cell)
     parameters = [weights.w_in, weights.w_rec, cast(Tensor, network.bias_in), cast(Tensor, network.bias_rec)]
     cuts = [] if starts is None or not starts.any() else starts.any(dim=1).nonzero().flatten().tolist()
-    learns = torch.is_grad_enabled()
-    if learns and (type(cell) is GRU or (type(cell) is LSTM and STEPS_PER_CUT * len(cuts) > len(x))):
-        outputs, state = _loop(cell, x if k == 1 else x.repeat_interleave(k, dim=0), state, starts, k, parameters)
+    loop = loops() if torch.is_grad_enabled() and x.device.type == "cpu" else None
+    if loop is not None and (type(cell) is GRU or (type(cell) is LSTM and STEPS_PER_CUT * len(cuts) > len(x))):
+        lines = x if k == 1 else x.repeat_interleave(k, dim=0)
+        outputs, state = _loop(loop, cell, lines, state, starts, k, parameters)
     else:
         outputs, state = _pieces(cell, x, state, starts, k, parameters, cuts)
     return F.linear(outputs if k == 1 else outputs[k - 1 :: k], weights.w_out), state
 
 
 def _loop(
-    cell: Gated, x: Tensor, state: State, starts: Tensor | None, k: int, parameters: list[Tensor]
+    loop: ModuleType, cell: Gated, x: Tensor, state: State, starts: Tensor | None, k: int, parameters: list[Tensor]
 ) -> tuple[Tensor, State]:
-    resets = {k * t: keep for t, keep in gated_loops.keeps(starts, x.dtype).items()}
+    resets = {k * t: keep for t, keep in loop.keeps(starts, x.dtype).items()}
     if type(cell) is GRU:
-        outputs, h = gated_loops.gru(x, state["h"], parameters, resets)
+        outputs, h = loop.gru(x, state["h"], parameters, resets)
         return outputs, {"h": h}
-    outputs, h, c = gated_loops.lstm(x, state["h"], state["c"], parameters, resets)
+    outputs, h, c = loop.lstm(x, state["h"], state["c"], parameters, resets)
     return outputs, {"h": h, "c": c}
 
 
