@@ -44,8 +44,8 @@ def error_by_example(errors: Mapping[str, Floats], title: str | None = None) -> 
             own, colour = name == NETWORK, COLOURS.get(name, ACCENT)
             seen, dashes = np.arange(len(mean)), "--" if name in DASHED else "-" if name in COLOURS else ":"
             axes.plot(seen, mean, color=colour, lw=2.2 if own else 1.1, ls=dashes)
-            band = np.maximum(mean - half, 1e-9), mean + half
-            axes.fill_between(seen, *band, color=colour, alpha=0.2 if own else 0.1, lw=0)
+            factor = np.exp(half / np.maximum(mean, 1e-12))  # of the error's logarithm: no band falls off the axis
+            axes.fill_between(seen, mean / factor, mean * factor, color=colour, alpha=0.2 if own else 0.1, lw=0)
             labels.append((float(np.log10(mean[-1])), SHORT.get(name, name), colour))
         axes.set_yscale("log")
         means = np.concatenate([error.mean(axis=0) for error in errors.values()])
