@@ -161,6 +161,13 @@ def test_functions_are_drawn_with_the_examples_seen_so_far():
         figures.function_learning(x, x[None], {11: x[None]}, asked, asked)
 
 
+def test_an_option_of_another_kind_is_named():
+    with pytest.raises(UnknownName, match="option of learning is called 'order'.*tag"):
+        figures.draw("learning", ["runs"], order="place")
+    with pytest.raises(UnknownName, match="option of scores"):
+        figures.draw("scores", ["runs"], function=3)
+
+
 def test_the_listing_names_every_kind_and_what_it_is_made_from():
     said = figures.listing().splitlines()[1:]
 

@@ -1,6 +1,7 @@
 """The figures by name, for whoever types one: what each is made from, and how to get that."""
 
 from collections.abc import Callable, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,10 +35,14 @@ def draw(kind: str, places: Sequence[str | Path], title: str | None = None, **op
     """The figure called `kind`, drawn from card files, run folders or agents, as `KINDS` says.
 
     Args: options: of that kind, for example order="place" for "raster" or tag="rollout/ep_rew_mean" for "learning".
-    Raises: UnknownName, MissingFile, BadValue.
+    Raises: UnknownName for a kind, or for an option that it does not take; MissingFile, BadValue.
     """
     if kind not in KINDS:
         raise unknown_name("kind of figure", kind, KINDS)
+    known = list(signature(KINDS[kind].draw).parameters)[2:]
+    for name in options:
+        if name not in known:
+            raise unknown_name(f"option of {kind}", name, known or ["none"])
     return KINDS[kind].draw([str(place) for place in places], title, **options)
 
 
