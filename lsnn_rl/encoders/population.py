@@ -132,9 +132,12 @@ class Population(Encoder):
             obs = torch.where(self.scale.isinf(), obs, torch.tanh(obs / self.scale))
         obs = obs.clamp(self.low, self.high)
         distance = F.linear(obs, self.slopes, self.offsets)  # in sigmas; a product with many zeros beats a gather
-        square = distance.square().clamp(max=(self.cut + 1) ** 2)  # exp is six times slower where it underflows
-        curves = F.threshold(torch.exp(-0.5 * square), math.exp(-0.5 * self.cut**2), 0.0)
-        parts = [curves * self.gains, F.linear(obs, self.flags)]
+        room = None if distance.requires_grad else distance  # in place: fresh memory takes longer than the formula
+        square = torch.square(distance, out=room)
+        square = torch.clamp(square, max=(self.cut + 1) ** 2, out=room)  # exp is six times slower where it underflows
+        bells = torch.exp(torch.mul(square, -0.5, out=room), out=room)
+        curves = torch.threshold(bells, math.exp(-0.5 * self.cut**2), 0.0, out=room)
+        parts = [torch.mul(curves, self.gains, out=room), F.linear(obs, self.flags)]
         if self.probability is not None:
             parts = [(torch.rand_like(part) < part * self.probability).to(part) for part in parts]
         if self.bias:
