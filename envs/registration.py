@@ -15,6 +15,8 @@ from lsnn_rl.errors import BadValue
 if TYPE_CHECKING:
     from lsnn_rl.envs.task import LifetimeTask
 
+CARTPOLE = "LSNNCartPoleNoVel-v0"  # episodes that end early, one task only: Gymnasium's own rules, no lifetimes
+
 # id: (the task's "module:class", the settings that make this id)
 WORLDS: dict[str, tuple[str | type[LifetimeTask], dict[str, Any]]] = {
     "LSNNArena-v0": ("lsnn_rl.envs.arena:Arena", {}),
@@ -51,6 +53,8 @@ def register_worlds() -> None:
     for env_id, (task, settings) in WORLDS.items():
         if env_id not in gym.registry:
             _enter(env_id, task, settings)
+    if CARTPOLE not in gym.registry:
+        gym.register(CARTPOLE, "lsnn_rl.envs.cartpole:CartPoleNoVel", reward_threshold=475.0, max_episode_steps=500)
     register_popgym()
 
 
