@@ -321,6 +321,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         spikes: Tensor | None = None
         watched = 0
         stopped_at = None
+        parameters = list(self.policy.parameters())  # walking through the modules takes as long as clipping
 
         for epoch, minibatches in enumerate(
             self.rollout_buffer.minibatches(self.batch_size, self.n_epochs, self.normalize_advantage)
@@ -360,7 +361,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
                     break
                 self.policy.optimizer.zero_grad()
                 loss.backward()
-                norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm).item()
+                norm = nn.utils.clip_grad_norm_(parameters, self.max_grad_norm).item()
                 logs.setdefault("grad_norm", []).append(norm)
                 self._guard({name: entries[-1] for name, entries in logs.items()})
                 self.policy.optimizer.step()
