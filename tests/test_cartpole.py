@@ -1,4 +1,4 @@
-"""CartPole without velocities: Gymnasium's rules, fewer numbers shown, and agents that balance the pole all the same."""
+"""CartPole without velocities: Gymnasium's rules, fewer numbers shown, and an agent that balances the pole."""
 
 import gymnasium as gym
 import numpy as np
