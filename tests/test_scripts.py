@@ -129,7 +129,7 @@ def test_a_run_folder_is_never_written_over(trained, capsys):
         (("evaluate", "oracle", "--env-kwarg", "teleport"), "teleport=same_step"),
         (("enjoy", "LSNNArena-v0", "--agent", "oracle", "--record", "film.avi"), "does not end in .gif or .mp4"),
         (("plot", "nothing.json"), "lsnn-rl evaluate AGENT"),
-        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, connectivity, learning"),
+        (("plot", "nothing.json", "--kind", "pie"), "Known: adaptation, beliefs, connectivity"),
     ],
 )
 def test_a_mistake_is_answered_in_one_line_with_what_to_do(arguments, remedy, capsys):
