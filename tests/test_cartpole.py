@@ -44,8 +44,10 @@ def test_the_recipes_build_a_learner_of_positions(agent):
 
 
 @pytest.mark.slow
-def test_a_gru_balances_the_pole_from_positions_alone_and_not_without_its_state(tmp_path):
-    card = train(find_recipe(f"{ID}/gru"), tmp_path / "run", progress=False)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_gru_balances_the_pole_from_positions_alone_and_not_without_its_state(tmp_path, seed):
+    recipe = find_recipe(f"{ID}/gru").with_changes([f"train.seed={seed}"])
+    card = train(recipe, tmp_path / "run", progress=False)
 
     assert card["score"]["mean"] >= 475
     assert card["controls"]["no_state"]["mean"] < 100
