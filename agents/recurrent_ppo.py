@@ -251,9 +251,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
             new_obs, rewards, dones, infos = env.step(within(actions.cpu().numpy(), self.policy))
 
-            rollout_buffer.add(
-                actions, values, log_probs, rewards if self.reward_scale == 1 else self.reward_scale * rewards
-            )
+            rollout_buffer.add(actions, values, log_probs, self.reward_scale * rewards)
             done = np.flatnonzero(dones)
             if done.size:
                 self._finish_lifetimes(done, infos, state)
