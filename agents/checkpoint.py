@@ -55,7 +55,8 @@ SETTINGS = (
         "verbose",
         "seed",
     ),
-    *("auxiliary", "bptt_steps", "burn_in_steps", "bootstrap", "reward_scale", "rewiring", "stagger"),
+    *("auxiliary", "bptt_steps", "burn_in_steps", "bootstrap", "reward_scale", "privileged_critic"),
+    *("rewiring", "stagger"),
 )
 COUNTERS = (
     *("num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_episode_num", "_n_updates", "_elapsed_s"),

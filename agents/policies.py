@@ -26,6 +26,7 @@ from lsnn_rl.agents.memoryless import refuse_memoryless_caller
 from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor, warn_beyond
 from lsnn_rl.agents.packing import Core, join, split
 from lsnn_rl.agents.pretrained import Taken, load_cell
+from lsnn_rl.agents.privileged import PrivilegedCritic
 from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network import RecurrentNetwork
@@ -63,6 +64,8 @@ class LSNNPolicy(UpstreamFace):
         value_gain: initial gain of the value layer. At 1 its noise drowns the advantage behind a spiking readout.
         log_std_min: floor under the log standard deviation of Box actions (not with gSDE); None for none.
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
+        told_size: V numbers of the hidden task that the critic is told where `task` is given (`agents/privileged.py`);
+            without a `task` values are then those of a layer that nobody trained. None for no such critic.
         rate_cost, rate_target_hz: cost on firing rates, for upstream's algorithm only, which has no place for such
             costs (it hands over no mask, so padded steps count too). `lsnn_rl.RecurrentPPO` takes `auxiliary=`.
         connectivity: fraction of the actor's synapses that may exist at a time, rewired by DEEP R while it learns.
@@ -116,6 +119,7 @@ class LSNNPolicy(UpstreamFace):
         value_gain: float = 0.01,
         log_std_min: float | None = None,
         task_size: int | None = None,
+        told_size: int | None = None,
         rate_cost: float = 0.0,
         rate_target_hz: float = 10.0,
         connectivity: float | None = None,
@@ -162,7 +166,7 @@ class LSNNPolicy(UpstreamFace):
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
         self.normalized, self.keep_direction = normalized, keep_direction
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
-        self.rate_cost, self.rate_target_hz = rate_cost, rate_target_hz
+        self.told_size, self.rate_cost, self.rate_target_hz = told_size, rate_cost, rate_target_hz
         self.shared_lstm, self.enable_critic_lstm = shared, own
 
         self.lstm_kwargs: dict[str, Any] = {}  # upstream's attribute
@@ -170,6 +174,7 @@ class LSNNPolicy(UpstreamFace):
         self.lstm_critic = self._make_core(plain) if own else None
         self.critic = None if shared or own else nn.Linear(self.features_dim, readouts)
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
+        self.told_critic = PrivilegedCritic(self.features_dim, readouts, told_size) if told_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
         self.head = make_head(self.action_dist)
         self._acted, self._warned = 0, False
@@ -190,7 +195,7 @@ class LSNNPolicy(UpstreamFace):
 
     @torch.no_grad()
     def act(
-        self, obs: Any, state: State, starts: Any, deterministic: bool = False
+        self, obs: Any, state: State, starts: Any, deterministic: bool = False, task: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, State]:
         """One environment step.
 
@@ -199,18 +204,20 @@ class LSNNPolicy(UpstreamFace):
             state: from `initial_state` or the last `act`; it is not written to.
             starts: nonzero where a lifetime begins, so that the state is reset first, [N].
             deterministic: the mode instead of a sample; draws no random number.
+            task: the hidden task [N, V], for a critic that is told it; the action does not depend on it.
         Returns: actions [N, ...] (neither clipped nor unscaled), values [N], log-probabilities [N], the state after.
         Raises: ShapeMismatch, BadValue.
         """
-        return self._step(obs, state, starts, deterministic)
+        return self._step(obs, state, starts, deterministic, task)
 
     def evaluate_sequence(
-        self, obs: Any, actions: Tensor, state: State, starts: Tensor
+        self, obs: Any, actions: Tensor, state: State, starts: Tensor, task: Tensor | None = None
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Any]]:
         """Values, log-probabilities and entropy of what was done, with gradient: the same stepping as `act`.
 
         Args:
             obs: [T, N, ...]. actions: [T, N, ...]. state: before the first step. starts: [T, N].
+            task: [T, N, V], for a critic that is told it.
         Returns: values [T, N], log-probabilities [T, N], entropy [T, N], and what auxiliary costs need: "counts",
             spikes of each cell over the sequence, [N, H] or None; "state", after the last step; "task_guess" [T, N, V]
             where there is such a head.
@@ -223,7 +230,7 @@ class LSNNPolicy(UpstreamFace):
         extras: dict[str, Any] = {"counts": counts, "state": state}
         if self.task_net is not None:
             extras["task_guess"] = self.task_net(readout)
-        return self.value_net(latent_vf).squeeze(-1), log_probs, entropy, extras
+        return self._value(latent_vf, features[1], readout, task), log_probs, entropy, extras
 
     @torch.no_grad()
     def predict_values_from(self, obs: Any, state: State, starts: Any) -> Tensor:
@@ -263,6 +270,7 @@ class LSNNPolicy(UpstreamFace):
             "value_gain": self.value_gain,
             "log_std_min": self.log_std_min,
             "task_size": self.task_size,
+            "told_size": self.told_size,
             "rate_cost": self.rate_cost,
             "rate_target_hz": self.rate_target_hz,
             "rewiring": self.rewiring,
@@ -271,7 +279,9 @@ class LSNNPolicy(UpstreamFace):
 
     # ---- both faces stand on these -----------------------------------------------------------------------------------
 
-    def _step(self, obs: Any, state: State, starts: Any, deterministic: bool) -> tuple[Tensor, Tensor, Tensor, State]:
+    def _step(
+        self, obs: Any, state: State, starts: Any, deterministic: bool, task: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
         """`act`, but open to gradients."""
         device = self.value_net.weight.device
         obs = to_tensor(obs, self.observation_space, device)
@@ -281,10 +291,16 @@ class LSNNPolicy(UpstreamFace):
         self._acted += 1
         if self._acted & (self._acted - 1) == 0 and not self._warned:  # after 1, 2, 4, 8 ... steps: early, and seldom
             self._warned = warn_beyond(features[0], self.lstm_actor.encoder.box)
-        latent_pi, latent_vf, _, _, state = self._latents(features, state, starts[None])
+        latent_pi, latent_vf, readout, _, state = self._latents(features, state, starts[None])
         actions, log_probs = self.head.act(self._action_params(latent_pi[0]), self.spread, deterministic)
         shape = self.action_space.shape or ()
-        return actions.reshape(-1, *shape), self.value_net(latent_vf[0]).squeeze(-1), log_probs, state
+        values = self._value(latent_vf[0], features[1][0], readout[0], task)
+        return actions.reshape(-1, *shape), values, log_probs, state
+
+    def _value(self, latent_vf: Tensor, features: Tensor, readout: Tensor, task: Tensor | None) -> Tensor:
+        if self.told_critic is None or task is None:
+            return self.value_net(latent_vf).squeeze(-1)
+        return self.told_critic(features, readout, task)
 
     def _features(self, obs: PyTorchObs, axes: int = 1) -> tuple[Tensor, Tensor]:
         """Features [T, N, F] for actor and critic, all steps at once; one step [N, ...] gets T = 1."""

@@ -59,6 +59,7 @@ class PPORecipe:
     burn_in_steps: int = 0
     bootstrap: bool = True
     reward_scale: float = 1.0
+    privileged_critic: bool = False
     stagger: bool = True
 
 

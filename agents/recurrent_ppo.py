@@ -39,6 +39,7 @@ from lsnn_rl.agents.policies import (
     MultiInputLSNNPolicy,
     RNNPolicy,
 )
+from lsnn_rl.agents.privileged import told_size
 from lsnn_rl.agents.rollout import Batch, Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
 from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
@@ -71,6 +72,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
             the end, so with gae_lambda = 1 the targets are the Monte-Carlo returns of whole lifetimes.
         reward_scale: factor on rewards as they are learned from. A reward in every step makes returns of dozens, whose
             squared errors drown the policy's gradient in the common norm; scores stay in the world's own units.
+        privileged_critic: tell the critic the hidden task, which the world reveals in training only
+            (`lsnn_rl.agents.privileged`); the actor never sees it.
         auxiliary: weights of costs beside PPO's: `task_inference` (telling the hidden task, which the world reveals in
             training only), `firing_rate` (distance from `rate_target_hz`, in units of that target), `voltage`
             (membranes beyond +-threshold at the ends of chunks). `spike_budget_hz` bounds the mean rate of all cells:
@@ -126,6 +129,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         burn_in_steps: int = 0,
         bootstrap: bool = True,
         reward_scale: float = 1.0,
+        privileged_critic: bool = False,
         rewiring: Mapping[str, Any] | None = None,
         n_envs: int | None = None,
         env_kwargs: dict[str, Any] | None = None,
@@ -156,6 +160,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         )
         self.batch_size, self.n_epochs, self.bptt_steps = batch_size, n_epochs, bptt_steps
         self.burn_in_steps, self.bootstrap, self.reward_scale = burn_in_steps, bootstrap, reward_scale
+        self.privileged_critic = privileged_critic
         self.clip_range, self.clip_range_vf = clip_range, clip_range_vf
         self.normalize_advantage, self.target_kl, self.stagger = normalize_advantage, target_kl, stagger
         self.auxiliary = complete(auxiliary)
@@ -189,6 +194,10 @@ class RecurrentPPO(OnPolicyAlgorithm):
         width = task_size(self.auxiliary, self.env, self.policy_class, self.policy_kwargs.get("task_size", 0))
         if width:
             self.policy_kwargs = {**self.policy_kwargs, "task_size": width}
+        told = 0
+        if self.privileged_critic:
+            told = told_size(self.env, self.policy_class, self.policy_kwargs.get("told_size", 0))
+            self.policy_kwargs = {**self.policy_kwargs, "told_size": told}
         if self.rewiring:
             self.policy_kwargs = {**self.policy_kwargs, "rewiring": self.rewiring}
         if issubclass(self.policy_class, LSNNPolicy):
@@ -209,7 +218,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self.observation_space,
             self.bptt_steps,
             self.device,
-            width,
+            width or told,
             self.burn_in_steps,
         )
         # A state that was saved with the model goes on; one of another size belongs to other environments.
@@ -247,7 +256,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
             if rollout_buffer.task is not None:
                 rollout_buffer.tell(ask(env, "task_vector"), ask(env, "task_known"))
             with torch.no_grad():
-                actions, values, log_probs, state = self.verbs.act(obs_tensor, self._last_state, starts)
+                told = self._told(rollout_buffer.task_now())
+                actions, values, log_probs, state = self.verbs.act(obs_tensor, self._last_state, starts, **told)
 
             new_obs, rewards, dones, infos = env.step(within(actions.cpu().numpy(), self.policy))
 
@@ -263,7 +273,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
         with torch.no_grad():
             self._bootstrap(rollout_buffer)
-            self._finish_rollout(rollout_buffer, self._values(new_obs, state, dones), dones)
+            task = torch.as_tensor(ask(env, "task_vector"), dtype=torch.float32) if self.privileged_critic else None
+            self._finish_rollout(rollout_buffer, self._values(new_obs, state, dones, task), dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
@@ -299,13 +310,18 @@ class RecurrentPPO(OnPolicyAlgorithm):
         cut = rollout.cut_off()
         if cut is not None:
             obs, state, steps, slots = cut
-            values = self._values(obs, state, np.zeros(len(slots), dtype=bool))
+            task = None if rollout.task is None else rollout.task[steps, slots]
+            values = self._values(obs, state, np.zeros(len(slots), dtype=bool), task)
             rollout.rewards[steps, slots] += self.gamma * values.cpu()
 
-    def _values(self, obs: Any, state: dict[str, Tensor], starts: np.ndarray) -> Tensor:
+    def _values(self, obs: Any, state: dict[str, Tensor], starts: np.ndarray, task: Tensor | None) -> Tensor:
         """Values [N] of observations; no random number is drawn, and the state stays where it is."""
-        as_tensor = self.rollout_buffer.as_tensor(obs)
-        return self.verbs.act(as_tensor, state, torch.as_tensor(starts, device=self.device), deterministic=True)[1]
+        as_tensor, first = self.rollout_buffer.as_tensor(obs), torch.as_tensor(starts, device=self.device)
+        return self.verbs.act(as_tensor, state, first, deterministic=True, **self._told(task))[1]
+
+    def _told(self, task: Tensor | None) -> dict[str, Tensor]:
+        """What the verbs are told beside the observation: the hidden task, if the critic may know it."""
+        return {"task": task.to(self.device)} if self.privileged_critic and task is not None else {}
 
     # ---- learning ----------------------------------------------------------------------------------------------------
 
@@ -327,7 +343,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             for batch in minibatches:
                 state = batch.state if batch.before is None else self._refreshed(batch)
                 values, log_probs, entropy, extras = self.verbs.evaluate_sequence(
-                    batch.observations, batch.actions, state, batch.starts
+                    batch.observations, batch.actions, state, batch.starts, **self._told(batch.task)
                 )
                 loss, parts = ppo_loss(
                     log_probs,

@@ -161,6 +161,10 @@ class Rollout:
         self.task[self.pos] = torch.from_numpy(np.asarray(task, dtype=np.float32))
         self.known[self.pos] = torch.from_numpy(np.asarray(known, dtype=bool))
 
+    def task_now(self) -> Tensor | None:
+        """The hidden task [N, V] that was just told; None if nothing asks for it."""
+        return None if self.task is None else self.task[self.pos]
+
     def add(self, actions: Tensor, values: Tensor, log_probs: Tensor, rewards: np.ndarray) -> None:
         """Keep what was done and what came of it; moves to the next step."""
         self._acted.append((actions, values, log_probs))
