@@ -41,25 +41,23 @@ def complete(weights: Mapping[str, float] | None) -> dict[str, float]:
     return chosen
 
 
-def task_size(weights: Mapping[str, float], env: VecEnv | None, policy: type, otherwise: int = 0) -> int:
-    """Width of the hidden task if a cost asks for it, else 0; `otherwise` where there is no world to ask.
+def task_size(asked: str, env: VecEnv | None, policy: type, otherwise: int = 0) -> int:
+    """Width of the hidden task that `asked` needs in training; `otherwise` where there is no world to ask.
 
-    Raises: BadValue if the world does not reveal its task, or the policy has no head to tell it.
+    Args: asked: the keyword with its value, as an error is to name it.
+    Raises: BadValue if the world does not reveal its task, or the policy has no place for it.
     """
-    weight = weights["task_inference"]
-    if not weight:
-        return 0
     if policy in UpstreamPPO.policy_aliases.values():
         raise BadValue(
-            f"auxiliary task_inference = {weight} needs a policy with a task head; sb3_contrib's {policy.__name__} has "
-            "none. Use LSTMPolicy, or leave task_inference out."
+            f"{asked} needs a policy with a head for the hidden task; sb3_contrib's {policy.__name__} has none. Use "
+            "LSTMPolicy, or leave it out."
         )
     if env is None:
         return otherwise
     if not answers(env, ["task_vector", "task_known"]):
         raise BadValue(
-            f"auxiliary task_inference = {weight} needs a world that reveals its hidden task in training (task_vector, "
-            f"task_known); {env} does not. Use a world of lsnn_rl.envs, or leave task_inference out."
+            f"{asked} needs a world that reveals its hidden task in training (task_vector, task_known); {env} does not. "
+            "Use a world of lsnn_rl.envs, or leave it out."
         )
     return int(ask(env, "task_vector").shape[-1])
 

@@ -39,7 +39,6 @@ from lsnn_rl.agents.policies import (
     MultiInputLSNNPolicy,
     RNNPolicy,
 )
-from lsnn_rl.agents.privileged import told_size
 from lsnn_rl.agents.rollout import Batch, Rollout
 from lsnn_rl.agents.schedules import ScheduleLike, make_schedule
 from lsnn_rl.agents.vec_bridge import answers, ask, make_env, stagger
@@ -191,13 +190,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if self.clip_range_vf is not None:
             self.clip_range_vf = make_schedule(self.clip_range_vf, "clip_range_vf")
         self.set_random_seed(self.seed)
-        width = task_size(self.auxiliary, self.env, self.policy_class, self.policy_kwargs.get("task_size", 0))
-        if width:
-            self.policy_kwargs = {**self.policy_kwargs, "task_size": width}
-        told = 0
-        if self.privileged_critic:
-            told = told_size(self.env, self.policy_class, self.policy_kwargs.get("told_size", 0))
-            self.policy_kwargs = {**self.policy_kwargs, "told_size": told}
+        width = self._task_sizes()
         if self.rewiring:
             self.policy_kwargs = {**self.policy_kwargs, "rewiring": self.rewiring}
         if issubclass(self.policy_class, LSNNPolicy):
@@ -218,13 +211,25 @@ class RecurrentPPO(OnPolicyAlgorithm):
             self.observation_space,
             self.bptt_steps,
             self.device,
-            width or told,
+            width,
             self.burn_in_steps,
         )
         # A state that was saved with the model goes on; one of another size belongs to other environments.
         if self._last_state is None or rows(self._last_state) not in (0, self.n_envs):
             self._last_state = self.verbs.initial_state(self.n_envs)
         self._last_state = {name: value.to(self.device) for name, value in self._last_state.items()}
+
+    def _task_sizes(self) -> int:
+        """Tell the policy how wide the hidden task is where something needs it in training; 0 if nothing does."""
+        width, weight = 0, self.auxiliary["task_inference"]
+        for wanted, asked, name in (
+            (weight, f"auxiliary task_inference = {weight}", "task_size"),
+            (self.privileged_critic, "privileged_critic = True", "told_size"),
+        ):
+            if wanted:
+                width = task_size(asked, self.env, self.policy_class, self.policy_kwargs.get(name, 0))
+                self.policy_kwargs = {**self.policy_kwargs, name: width}
+        return width
 
     def _check_settings(self) -> None:
         for name in ("n_steps", "n_epochs"):
