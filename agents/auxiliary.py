@@ -56,8 +56,8 @@ def task_size(asked: str, env: VecEnv | None, policy: type, otherwise: int = 0) 
         return otherwise
     if not answers(env, ["task_vector", "task_known"]):
         raise BadValue(
-            f"{asked} needs a world that reveals its hidden task in training (task_vector, task_known); {env} does not. "
-            "Use a world of lsnn_rl.envs, or leave it out."
+            f"{asked} needs a world that reveals its hidden task in training (task_vector, task_known); {env} does "
+            "not. Use a world of lsnn_rl.envs that has lifetimes, or leave it out."
         )
     return int(ask(env, "task_vector").shape[-1])
 
