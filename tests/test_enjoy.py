@@ -317,7 +317,8 @@ def test_the_final_screen_sets_a_person_beside_the_agents_of_the_same_lifetimes(
     rows = dict(compare(card))
     picture = draw_result(WORLD, Performance("oracle", WORLD).task, list(rows.items()))
 
-    assert list(rows) == ["you", "lsnn", "amnesic", "best known", "oracle"]
+    names = list(rows)
+    assert names[0] == "you" and "lsnn" in names and names[-3:] == ["amnesic", "best known", "oracle"]
     assert rows["you"] == 12.0 and rows["oracle"] > rows["amnesic"]
     assert picture.get_size() == (WIDTH, HEIGHT)
     assert picture.get_at((330, 168))[:3] != GOAL
