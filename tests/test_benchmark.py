@@ -256,7 +256,7 @@ def test_the_learner_suite_compares_learners_on_the_same_numbers(monkeypatch):
 
 
 def test_a_misspelt_suite_or_workload_is_answered_with_the_known_ones():
-    with pytest.raises(UnknownName, match="Known: core, envs, learner"):
+    with pytest.raises(UnknownName, match="Known: core, cuda, envs, learner"):
         SUITES.get("cores")
     with pytest.raises(UnknownName, match="Did you mean 'smnist'"):
         SUITES.get("core")(Settings(only=["mnist"]))

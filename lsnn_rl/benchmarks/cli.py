@@ -16,7 +16,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 def benchmark(
-    suite: Annotated[str, typer.Argument(help="core, envs or learner.")] = "core",
+    suite: Annotated[str, typer.Argument(help="core, cuda, envs or learner.")] = "core",
     json_to: Annotated[
         str | None, typer.Option("--json", help="Write JSON here; - prints it and nothing else.")
     ] = None,

@@ -7,6 +7,7 @@ its readouts and spike counts on the way; rivals have a linear readout and no co
 
 import copy
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -79,7 +80,7 @@ def training(load: Workload, settings: Settings) -> dict[str, Any]:
     }
     if delays is not None:
         result |= {"delays_ms": delays.min_ms, "delays_ratio": delays.min_ms / times["ours"].min_ms}
-    return result | {"peers": _peers(times, memory)}
+    return result | {"peers": peers(times, memory)}
 
 
 def learn(network: RecurrentNetwork, x: Tensor) -> Run:
@@ -130,7 +131,7 @@ def _acting_rows(load: Workload, settings: Settings) -> dict[str, Any]:
         "peak_mb": memory["ours"],
         **{f"work_{key}" if key in ("gflop", "mb") else key: v for key, v in floor(load, rate, training=False).items()},
     }
-    return result | {"peers": _peers(times, memory)}
+    return result | {"peers": peers(times, memory)}
 
 
 def act(network: RecurrentNetwork, n: int) -> Step:
@@ -187,7 +188,8 @@ def _ours(load: Workload, network: RecurrentNetwork, times: Times) -> dict[str, 
     }
 
 
-def _peers(times: dict[str, Times], memory: dict[str, float | None]) -> dict[str, dict[str, float | None]]:
+def peers(times: dict[str, Times], memory: Mapping[str, float | None]) -> dict[str, dict[str, float | None]]:
+    """What the rivals took, alone and as multiples of ours."""
     ours = times["ours"]
     return {
         name: {

@@ -214,8 +214,9 @@ class RecurrentNetwork(nn.Module):
             output = Output(readout, None, None)
         else:
             check_finite(x)
+            law = self._captured_law if self.backend == "auto" and x.is_cuda else self._law
             with parametrize.cached():  # trained constants are computed once per run, not once per step
-                output, state = self._law(x, state, starts, counts, spikes, noise)
+                output, state = law(x, state, starts, counts, spikes, noise)
         if self.bias_out is not None:  # added here, whoever computed the rest
             output = output._replace(readout=output.readout + self.bias_out)
         return output, state
@@ -230,22 +231,48 @@ class RecurrentNetwork(nn.Module):
         """What a plain run would be computed by, and why not by something faster."""
         if self.backend == "auto" and gated_sequence.serves(self):
             return "torch's sequence kernel"
+        if self.backend == "auto" and self.w_in.is_cuda:
+            return "the law, captured as a CUDA graph"
         if not self.spiking or (kernel := self._kernel()) is None:
             return "law"
         x = self.w_in.new_zeros(1, 1, self.inputs)
         reason = kernel.reason_against(self, x, self.initial_state(1), None, False)
         return "fused kernel" if reason is None else f"law ({reason})"
 
+    def _captured_law(
+        self, x: Tensor, state: State, starts: Tensor | None, counts: bool, spikes: bool, noise: Tensor | None
+    ) -> tuple[Output, State]:
+        """The law on a CUDA device, without the cost of launching its operations one by one."""
+        from lsnn_rl.kernels import cuda
+
+        names = list(self.shapes)
+        extras = [value for value in (starts, noise) if value is not None]
+
+        def law(x: Tensor, *others: Tensor) -> list[Tensor]:
+            rest = list(others[len(names) :])
+            first = None if starts is None else rest.pop(0)
+            jitter = None if noise is None else rest.pop(0)
+            output, after = self._law(x, dict(zip(names, others, strict=False)), first, counts, spikes, jitter)
+            return [value for value in (*output, *(after[name] for name in names)) if value is not None]
+
+        options = (counts, spikes, starts is None, noise is None)
+        results = list(cuda.run(self, law, [x, *(state[name] for name in names), *extras], options))
+        readout = results.pop(0)
+        total = results.pop(0) if counts else None
+        emitted = results.pop(0) if spikes else None
+        return Output(readout, total, emitted), dict(zip(names, results, strict=True))
+
     def _law(
         self, x: Tensor, state: State, starts: Tensor | None, counts: bool, spikes: bool, noise: Tensor | None
     ) -> tuple[Output, State]:
         """The readable reference, on any device and in any precision; faster ways are judged against it."""
-        weights = self.weights()
+        weights = self._acting() if x.is_cuda else self.weights()  # a captured graph must not keep a product
         if self.delay_in is not None and self.delay_rec is not None:
             w_in = synapses.spread(weights.w_in, self.delay_in, self.delays)
             w_rec = synapses.spread(weights.w_rec, self.delay_rec - 1, self.delays)
             weights = weights._replace(w_in=w_in, w_rec=w_rec)
-        resets = starts.any(dim=1).tolist() if starts is not None else [False] * len(x)
+        ask = starts is not None and not x.is_cuda  # to ask a CUDA device would mean to wait for it
+        resets = starts.any(dim=1).tolist() if ask else [starts is not None] * len(x)
         readouts, emitted = [], []
         total = x.new_zeros(x.shape[1], self.size) if counts else None
 
