@@ -7,7 +7,7 @@ import torch
 
 from lsnn_rl.kernels import cuda
 from lsnn_rl.network import LSNN, RecurrentNetwork
-from lsnn_rl.rewiring import DeepR
+from lsnn_rl.rewiring import REWIRINGS, DeepR
 from lsnn_rl.state import detach
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -163,3 +163,16 @@ def test_the_learner_trains_on_the_device_and_its_agent_goes_home_to_the_cpu(tmp
     obs = np.asarray(model.get_env().reset())
     (there, _), (here, _) = (m.predict(obs, deterministic=True) for m in (model, home))
     np.testing.assert_allclose(there, here, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", REWIRINGS.names())
+def test_every_rewiring_follows_its_network_to_the_device(method):
+    network = pair()[1]
+    optimizer = REWIRINGS.get(method).for_network(torch.optim.Adam(network.parameters(), lr=0.01), network, 0.3)
+    network.cuda()
+    for _ in range(3):
+        optimizer.zero_grad()
+        network.run(3 * torch.rand(20, 4, 7, device="cuda", dtype=torch.double))[0].readout.square().sum().backward()
+        optimizer.step()
+    assert all(value.device == network.w_in.device for values in optimizer.beside() for value in values.values())
+    assert 0 < optimizer.active_count() <= 1.2 * optimizer.budget  # soft DEEP R holds it in expectation

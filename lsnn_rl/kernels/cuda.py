@@ -13,50 +13,67 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 
 KEPT = 6  # graphs a network keeps, the least used goes: acting, learning and evaluating, whole and last minibatches
 
 Law = Callable[..., list[Tensor]]  # the dynamic inputs -> all outputs
 
-_graphs: WeakKeyDictionary[torch.nn.Module, "OrderedDict[Hashable, Graph | None]"] = WeakKeyDictionary()
+_graphs: WeakKeyDictionary[nn.Module, "OrderedDict[Hashable, Graph | None]"] = WeakKeyDictionary()
+
+
+class _Bound(nn.Module):
+    """A law and the network whose parameters it reads, so that others can take their place."""
+
+    def __init__(self, network: nn.Module, law: Law) -> None:
+        super().__init__()
+        self.network, self.law = network, law
+
+    def forward(self, *inputs: Tensor) -> list[Tensor]:
+        return self.law(*inputs)
 
 
 class Graph:
     """One captured run: static inputs and outputs, and the graphs between them."""
 
-    def __init__(self, law: Law, inputs: Sequence[Tensor], parameters: Sequence[Tensor], learning: bool) -> None:
+    def __init__(self, network: nn.Module, law: Law, inputs: Sequence[Tensor], learning: bool) -> None:
         self.turn = 0  # changes whenever what a forward run left behind is written over
         self.inputs = [value.detach().clone().requires_grad_(learning and value.requires_grad) for value in inputs]
-        self.sources = [p for p in (*self.inputs, *parameters) if learning and p.requires_grad]
+        # Leaves of their own in the same memory: those of training belong to the default stream, closed to a capture.
+        leaves = {
+            f"network.{name}": p.detach().requires_grad_(learning and p.requires_grad)
+            for name, p in network.named_parameters()
+        }
+        self.sources = [value for value in (*self.inputs, *leaves.values()) if value.requires_grad]
+        bound = _Bound(network, law)
+
+        def outputs() -> list[Tensor]:
+            return functional_call(bound, leaves, tuple(self.inputs))
+
         with torch.set_grad_enabled(learning):
-            self._warm_up(law)
+            self._warm_up(outputs)
             self.forward_graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(self.forward_graph):
-                self.outputs = law(*self.inputs)
+                self.outputs = outputs()
         if not learning:
             return
         self.ends = [value for value in self.outputs if value.requires_grad]
         self.end_gradients = [torch.empty_like(value) for value in self.ends]
         self.backward_graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.backward_graph, pool=self.forward_graph.pool()):
-            self.gradients = self._differentiate()
+            self.gradients = torch.autograd.grad(self.ends, self.sources, self.end_gradients, allow_unused=True)
 
-    def _warm_up(self, law: Law) -> None:
-        """Libraries set themselves up at their first call, which a graph cannot hold."""
+    def _warm_up(self, outputs: Callable[[], list[Tensor]]) -> None:
+        """Libraries set themselves up at their first call, which a graph cannot hold. Nothing of it is kept."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            self.outputs = law(*self.inputs)
-            if self.sources:
-                self.ends = [value for value in self.outputs if value.requires_grad]
-                self.end_gradients = [torch.zeros_like(value) for value in self.ends]
-                self._differentiate()
+            ends = [value for value in outputs() if value.requires_grad]
+            if ends:
+                torch.autograd.grad(ends, self.sources, [torch.zeros_like(end) for end in ends], allow_unused=True)
         torch.cuda.current_stream().wait_stream(stream)
-
-    def _differentiate(self) -> tuple[Tensor | None, ...]:
-        return torch.autograd.grad(self.ends, self.sources, self.end_gradients, allow_unused=True)
 
     def replay(self, inputs: Sequence[Tensor]) -> int:
         """Run forward on these inputs; `outputs` hold the result until the next replay. Returns the turn."""
@@ -97,7 +114,7 @@ class _Replay(torch.autograd.Function):
         return None, None, *(next(found) if needed else None for needed in ctx.needs_input_grad[2:])
 
 
-def run(network: torch.nn.Module, law: Law, inputs: Sequence[Tensor], options: Hashable) -> Sequence[Tensor]:
+def run(network: nn.Module, law: Law, inputs: Sequence[Tensor], options: Hashable) -> Sequence[Tensor]:
     """What `law(*inputs)` returns, by a captured graph from the second call on.
 
     Args:
@@ -121,7 +138,7 @@ def run(network: torch.nn.Module, law: Law, inputs: Sequence[Tensor], options: H
     kept.move_to_end(key)
     graph = kept[key]
     if graph is None:
-        graph = kept[key] = Graph(law, inputs, parameters, learning)
+        graph = kept[key] = Graph(network, law, inputs, learning)
     if learning:
         return _Replay.apply(graph, len(inputs), *inputs, *parameters)
     graph.replay(inputs)

@@ -215,8 +215,7 @@ class RecurrentNetwork(nn.Module):
         else:
             check_finite(x)
             law = self._captured_law if self.backend == "auto" and x.is_cuda else self._law
-            with parametrize.cached():  # trained constants are computed once per run, not once per step
-                output, state = law(x, state, starts, counts, spikes, noise)
+            output, state = law(x, state, starts, counts, spikes, noise)
         if self.bias_out is not None:  # added here, whoever computed the rest
             output = output._replace(readout=output.readout + self.bias_out)
         return output, state
@@ -262,6 +261,7 @@ class RecurrentNetwork(nn.Module):
         emitted = results.pop(0) if spikes else None
         return Output(readout, total, emitted), dict(zip(names, results, strict=True))
 
+    @parametrize.cached()  # trained constants are computed once per run, not once per step
     def _law(
         self, x: Tensor, state: State, starts: Tensor | None, counts: bool, spikes: bool, noise: Tensor | None
     ) -> tuple[Output, State]:

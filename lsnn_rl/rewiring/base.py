@@ -84,11 +84,21 @@ class Rewiring(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """The wrapped optimiser's step, undone for dormant synapses, then this method's rewiring."""
+        self._follow()
         active = {name: p.detach() != 0 for name, p in self.matrices.items()}
         loss = self.optimizer.step(closure)
         with torch.no_grad():
             self.rewire(active)
         return loss
+
+    def beside(self) -> list[dict[str, Tensor]]:
+        """What is kept by matrix and must lie on its device."""
+        return [self.allowed]
+
+    def _follow(self) -> None:
+        """Go where the matrices went: Stable-Baselines3 makes a policy's optimiser first and moves the policy then."""
+        for values in self.beside():
+            values.update({name: value.to(self.matrices[name].device) for name, value in values.items()})
 
     def rewire(self, active: dict[str, Tensor]) -> None:
         """Turn the weights as the optimiser left them into the next wiring.

@@ -89,6 +89,9 @@ class DeepR(Rewiring):
             options.setdefault("signs", {"w_in": network.sign_in, "w_rec": cells, "w_out": cells})
         return super().for_network(optimizer, network, connectivity, **options)
 
+    def beside(self) -> list[dict[str, Tensor]]:
+        return [*super().beside(), self.signs]
+
     def rewire(self, active: dict[str, Tensor]) -> None:
         active = {name: self.walk(name, active[name]) for name in self.matrices}
         counts = {name: int(alive.sum()) for name, alive in active.items()}

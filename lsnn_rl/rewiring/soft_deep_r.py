@@ -56,6 +56,9 @@ class SoftDeepR(DeepR):
             depth = torch.rand(w.shape, generator=self.generator, dtype=w.dtype).to(w.device) * self.floors[name]
             self.below[name] = torch.where(w.detach() == 0, depth, 0.0)
 
+    def beside(self) -> list[dict[str, Tensor]]:
+        return [*super().beside(), self.below]
+
     def rewire(self, active: dict[str, Tensor]) -> None:
         for name, w in self.matrices.items():
             rate, sign, above = self.learning_rate(name), self.signs[name], active[name]
