@@ -99,8 +99,10 @@ class Performance:
             return False
         value = np.nan
         if hasattr(self.agent, "act_and_value"):
+            # A critic that was told the task in training is told it here as well: the action does not depend on it.
+            task = {"task": self.env.unwrapped.task_vector()} if getattr(self.agent, "told", False) else {}  # type: ignore[attr-defined]
             actions, values, self._state = self.agent.act_and_value(
-                self._obs, self._state, self._starts, self.deterministic
+                self._obs, self._state, self._starts, self.deterministic, **task
             )
             value = float(values[0])
         else:

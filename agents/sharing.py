@@ -62,6 +62,7 @@ class PolicyAgent:
         self.moments, self.clip_obs = moments, clip_obs
         policy.set_training_mode(False)
         self.verbs = verbs_of(policy)
+        self.told = getattr(policy, "told_critic", None) is not None
 
     def initial_state(self, n: int) -> State:
         """The state at rest for n lifetimes."""
@@ -73,12 +74,21 @@ class PolicyAgent:
         return actions, state
 
     def act_and_value(
-        self, obs: Any, state: State, starts: Any, deterministic: bool = True
+        self, obs: Any, state: State, starts: Any, deterministic: bool = True, task: Any = None
     ) -> tuple[np.ndarray, np.ndarray, State]:
-        """As `act`, and in the middle what the agent expects to earn from here on, discounted, [N]."""
+        """As `act`, and in the middle what the agent expects to earn from here on, discounted, [N].
+
+        Args: task: the hidden task [N, V], asked for by a critic that was trained with it (`told`) and by it alone:
+            without it the values of such an agent are NaN. The actions do not depend on it.
+        """
         starts = torch.as_tensor(np.array(starts), device=self.policy.device)
+        told: dict[str, Tensor] = {}
+        if self.told and task is not None:
+            told["task"] = torch.as_tensor(task, dtype=torch.float32, device=self.policy.device)
         with torch.no_grad():
-            actions, values, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic)
+            actions, values, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic, **told)
+        if self.told and not told:
+            values = torch.full_like(values, torch.nan)
         return within(actions.cpu().numpy(), self.policy), values.cpu().numpy(), state
 
     def _tensors(self, obs: Any) -> Any:

@@ -6,6 +6,7 @@ import torch
 
 from lsnn_rl import RecurrentPPO
 from lsnn_rl.agents.checkpoint import load_agent, load_checkpoint, save_agent, save_checkpoint
+from lsnn_rl.agents.performance import Performance
 from lsnn_rl.errors import BadValue
 
 SMALL = {"regular": 6, "adaptive": 6, "readouts": 6}
@@ -91,6 +92,20 @@ def test_a_told_critic_is_kept_with_the_model_and_the_agent(tmp_path):
     assert torch.equal(found[0], expected[0])
     assert torch.equal(found[1], expected[1])
     np.testing.assert_allclose(action, expected[0], rtol=1e-6)  # an untrained mean lies well inside the disc
+
+
+def test_who_watches_an_agent_sees_the_value_that_was_trained(tmp_path):
+    agent = load_agent(save_agent(make().learn(320), tmp_path / "agent"))
+    show = Performance(agent, "LSNNArena-v0", {"steps": 24}, lifetime=3)
+    task, state = show.env.unwrapped.task_vector(), show.agent.policy.initial_state(1)
+    first = torch.as_tensor(show.observations[0])[None]
+    expected = show.agent.policy.act(first, state, torch.ones(1), True, torch.as_tensor(task, dtype=torch.float32))
+
+    show.step()
+    _, unasked, _ = show.agent.act_and_value(first.numpy(), state, np.ones(1, bool))
+
+    assert show.looks[1].value == pytest.approx(expected[1].item())
+    assert np.isnan(unasked).all(), "a layer that was never trained has no opinion"
 
 
 def test_a_world_or_policy_without_a_place_for_it_is_refused():
