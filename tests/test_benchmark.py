@@ -17,7 +17,7 @@ from lsnn_rl.benchmarks.settings import Settings
 from lsnn_rl.benchmarks.timing import interleave, machine, peak_mb
 from lsnn_rl.benchmarks.workloads import WORKLOADS, Workload, mean_rate_hz, set_rate
 from lsnn_rl.cli import app
-from lsnn_rl.errors import UnknownName
+from lsnn_rl.errors import BadValue, UnknownName
 
 torch.set_num_threads(1)
 TINY = Workload("tiny", 3, 40, 8, 10, 10, 2, 0.5, 300.0, 60.0, 20.0, (8,))
@@ -260,3 +260,9 @@ def test_a_misspelt_suite_or_workload_is_answered_with_the_known_ones():
         SUITES.get("cores")
     with pytest.raises(UnknownName, match="Did you mean 'smnist'"):
         SUITES.get("core")(Settings(only=["mnist"]))
+
+
+def test_the_suite_for_cuda_says_so_where_there_is_no_device(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(BadValue, match="no CUDA device here.*lsnn-rl benchmark core"):
+        SUITES.get("cuda")(Settings())
