@@ -140,8 +140,9 @@ def draw_result(env_id: str, task: LifetimeTask, rows: list[tuple[str, float]], 
     low = min(0.0, *(score for _, score in rows))
     high = max(score for _, score in rows)
     colours = {"amnesic": WARN, "best known": GOAL, "oracle": INK}
+    pitch = min(66, (HEIGHT - 168 - 66) // len(rows))
     for k, (name, score) in enumerate(rows):
-        y, color = 168 + 66 * k, HUES[0] if k == 0 else colours.get(name, HUES[1])
+        y, color = 168 + pitch * k, HUES[0] if k == 0 else colours.get(name, HUES[1])
         share = (score - low) / (high - low) if high > low else 0.0
         canvas.text(name, 96, y, 14, INK if k else HUES[0], bold=k == 0)
         canvas.bar(320, y - 14, 460, 28, PANEL, rounded=6)

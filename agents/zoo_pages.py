@@ -12,7 +12,7 @@ from pathlib import Path  # noqa: F401  (for the example of `said`)
 from lsnn_rl.agents.popgym_scores import PUBLISHED
 from lsnn_rl.agents.statistics import Interval
 from lsnn_rl.agents.zoo_rows import SHARES, Row, mean_of, mmer_of
-from lsnn_rl.agents.zoo_targets import TARGETS, compared, paper
+from lsnn_rl.agents.zoo_targets import TARGETS, compared, headline, paper
 from lsnn_rl.envs.registration import WORLDS
 
 PICTURES = "pictures/results"
@@ -224,18 +224,24 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
     own = [row for row in rows if not row.variant]
     target = TARGETS.get(own[0].place)
     lines = []
-    ours = next((row for row in own if row.agent == "lsnn" and row.cards), None)
+    ours = headline(own)
     if target is not None and ours is not None and (found := target.measure(ours)) is not None:
         lines.append(
-            f"Target: {target.words}. Found: {found:.3f}, {'reached' if target.reached(ours) else '**missed**'}."
+            f"Target: {target.words}. Found: {found:.3f}{_by(ours)}, "
+            f"{'reached' if target.reached(ours) else '**missed**'}."
         )
     beside = compared(own)
-    if beside:
-        lines.append(f"By its 95 % interval the LSNN is {', '.join(beside)}.")
+    if beside and ours is not None:
+        lines.append(f"By its 95 % interval the LSNN{_by(ours)} is {', '.join(beside)}.")
     bare = [f"`{row.agent}`" for row in rows if not row.cards]
     if bare:
         lines.append(f"Recipes without a card yet: {', '.join(bare)}.")
     return ["", " ".join(lines)] if lines else []
+
+
+def _by(ours: Row) -> str:
+    """Which of a world's LSNNs is meant, where it is not the plain one."""
+    return "" if ours.agent == "lsnn" else f" (`{ours.agent}`)"
 
 
 def _lifetimes(rows: Sequence[Row]) -> str:

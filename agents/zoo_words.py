@@ -7,7 +7,7 @@ from lsnn_rl.agents.cards import uses_memory
 from lsnn_rl.agents.statistics import Interval
 from lsnn_rl.agents.zoo_pages import said
 from lsnn_rl.agents.zoo_rows import CardData, Row, seed_of
-from lsnn_rl.agents.zoo_targets import TARGETS, paper
+from lsnn_rl.agents.zoo_targets import LSNNS, TARGETS, paper
 
 CONTROLS = {
     "state_reset": "with its state wiped after every trial",
@@ -108,7 +108,7 @@ def _scores(row: Row) -> list[str]:
         lines.append("It uses memory." if all(claims) else "That it uses memory is not shown.")
     if paper(row):
         lines.append(f"The paper: {paper(row)}.")
-    target = TARGETS.get(row.place) if row.agent == "lsnn" else None
+    target = TARGETS.get(row.place) if row.agent in LSNNS else None
     if target is not None and (found := target.measure(row)) is not None:
         lines.append(f"Target: {target.words}; found {found:.3f}, {'reached' if target.reached(row) else 'missed'}.")
     return lines
