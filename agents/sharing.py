@@ -82,12 +82,11 @@ class PolicyAgent:
             without it the values of such an agent are NaN. The actions do not depend on it.
         """
         starts = torch.as_tensor(np.array(starts), device=self.policy.device)
-        told: dict[str, Tensor] = {}
-        if self.told and task is not None:
-            told["task"] = torch.as_tensor(task, dtype=torch.float32, device=self.policy.device)
+        asked = self.told and task is not None
+        told = {"task": torch.as_tensor(task, dtype=torch.float32, device=self.policy.device)} if asked else {}
         with torch.no_grad():
             actions, values, _, state = self.verbs.act(self._tensors(obs), state, starts, deterministic, **told)
-        if self.told and not told:
+        if self.told and not asked:
             values = torch.full_like(values, torch.nan)
         return within(actions.cpu().numpy(), self.policy), values.cpu().numpy(), state
 

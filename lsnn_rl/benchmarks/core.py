@@ -71,7 +71,7 @@ def training(load: Workload, settings: Settings) -> dict[str, Any]:
         memory[name] = peak_mb(contender)
     rate = mean_rate_hz(network, x)
     delays = times.pop("delays", None)
-    result = _ours(load, network, times["ours"]) | {
+    result = own(load, network, times["ours"]) | {
         "ours_two_threads_ms": two_threads(contenders["ours"], settings.repeats) if fused(network) else None,
         "rate_hz": rate,
         "peak_mb": memory["ours"],
@@ -126,7 +126,7 @@ def _acting_rows(load: Workload, settings: Settings) -> dict[str, Any]:
     times = {name: _scaled(t, 1 / steps) for name, t in interleave(sequences, settings.repeats).items()}
     rate = mean_rate_hz(network, lines)
     memory = {name: peak_mb(sequence) for name, sequence in sequences.items()}
-    result = _ours(load, network, times["ours"]) | {
+    result = own(load, network, times["ours"]) | {
         "rate_hz": rate,
         "peak_mb": memory["ours"],
         **{f"work_{key}" if key in ("gflop", "mb") else key: v for key, v in floor(load, rate, training=False).items()},
@@ -178,7 +178,8 @@ def fused(network: RecurrentNetwork) -> bool:
     return network.backend_in_use().startswith("fused")
 
 
-def _ours(load: Workload, network: RecurrentNetwork, times: Times) -> dict[str, Any]:
+def own(load: Workload, network: RecurrentNetwork, times: Times) -> dict[str, Any]:
+    """What ours took, by what and on which sizes."""
     sizes = {key: getattr(load, key) for key in ("batch", "steps", "inputs", "size", "readouts", "connectivity")}
     return {
         "ours_ms": times.min_ms,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from lsnn_rl.benchmarks.core import eager, learn, peers
+from lsnn_rl.benchmarks.core import eager, learn, own, peers
 from lsnn_rl.benchmarks.peers import Run, backward
 from lsnn_rl.benchmarks.settings import Settings
 from lsnn_rl.benchmarks.timing import interleave, machine
@@ -61,12 +61,7 @@ def _workload(load: Workload, settings: Settings) -> dict[str, Any]:
     times = interleave(
         {name: _finished(one) for name, one in contenders.items()}, settings.repeats, clock=time.perf_counter
     )
-    ours = times["ours"]
-    return {
-        "ours_ms": ours.min_ms,
-        "ours_median_ms": ours.median_ms,
-        "computed_by": network.backend_in_use(),
-        "sizes": {key: getattr(load, key) for key in ("batch", "steps", "inputs", "size", "readouts", "connectivity")},
+    return own(load, network, times["ours"]) | {
         "rate_hz": mean_rate_hz(network, x),
         "peak_mb": memory["ours"],
         "peers": peers(times, memory),
