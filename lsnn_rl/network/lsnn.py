@@ -46,7 +46,7 @@ class LSNN(RecurrentNetwork):
         thr: Constant = 0.01,
         refractory_ms: float = 5.0,
         delay_ms: float = 1.0,
-        tau_out_ms: float | Tensor | None = 20.0,
+        tau_out_ms: Constant | None = 20.0,
         connectivity: float = 1.0,
         dale: bool = False,
         excitatory: float = 0.75,

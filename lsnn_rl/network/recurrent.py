@@ -1,6 +1,5 @@
 """Recurrent networks around any cell, with one way to run them: acting is the same call as learning, with T = 1."""
 
-from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -19,6 +18,7 @@ from lsnn_rl.network.first_weights import first_weights
 from lsnn_rl.network.populations import Populations, inhibitory_cells
 from lsnn_rl.network.readout import follow, leak
 from lsnn_rl.neurons import Cell
+from lsnn_rl.neurons.constants import Constant
 from lsnn_rl.state import State, reset_where
 
 
@@ -61,7 +61,7 @@ class RecurrentNetwork(nn.Module):
         inputs, readouts: I and R.
         substeps: simulation steps K per input; each x(t) is presented K times, resets come before the first.
         dt_ms: length of a simulation step.
-        tau_out_ms: time constant of the readouts, one number or R; 0 or None does not leak.
+        tau_out_ms: time constant of the readouts: one number, R, or a distribution; 0 or None does not leak.
         readout_bias: a constant per readout, added after the leak.
         delay_ms: longest synaptic delay D; above one step every synapse draws its own, uniformly.
         connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
@@ -92,7 +92,7 @@ class RecurrentNetwork(nn.Module):
         *,
         substeps: int = 1,
         dt_ms: float = 1.0,
-        tau_out_ms: float | Sequence[float] | Tensor | None = 0.0,
+        tau_out_ms: Constant | None = 0.0,
         readout_bias: bool = True,
         delay_ms: float = 1.0,
         connectivity: float = 1.0,
@@ -137,7 +137,7 @@ class RecurrentNetwork(nn.Module):
             late = synapses.draw_delays(w.shape, first, self.delays, generator) if self.delays > 1 else None
             self.register_buffer(f"delay_{end}", late)
         self.register_buffer("no_self", 1 - torch.eye(size) if self.spiking else None, persistent=False)
-        self.register_buffer("kappa", leak(tau_out_ms, readouts, dt_ms))
+        self.register_buffer("kappa", leak(tau_out_ms, readouts, dt_ms, generator))
         rest = cell.initial_state(1)
         self.shapes = {name: value.shape[1:] for name, value in rest.items()}  # of the state's entries, without N
         if self.kappa is not None:
