@@ -71,7 +71,7 @@ def _train(row: "Row", seed: int, place: Path, changes: list[str], progress: boo
         settings.append(f"test.lifetimes={shipped['lifetimes']}")
     _say(f"Training in {place}. Ctrl-C stops it and keeps a checkpoint.")
     try:
-        return training.train(read_recipe(row.folder).with_changes([*settings, *changes]), place, _say, progress)
+        return training.train(read_recipe(row.recipe).with_changes([*settings, *changes]), place, _say, progress)
     except training.Interrupted as stopped:
         _say(f"\n{stopped}")  # below the bar that was left standing
         raise typer.Exit(130) from None

@@ -3,8 +3,9 @@
     zoo/<env id>/<agent>/            recipe.yml, agent/, card.json, card-seed1.json, card-demo.json ...
     zoo/pretrained/<task>/<name>/    recipe.yml, network.safetensors, card.json, card-lif.json, card-lif-seed1.json ...
 
-A card's file is card[-VARIANT][-seedN].json; a variant has a row of its own, "LSNNArena-v0/lsnn:demo". What the folder
-ships is of the seed of card.json; cards of other seeds lie there without weights.
+A card's file is card[-VARIANT][-seedN].json; a variant has a row of its own, "LSNNArena-v0/lsnn:demo". It differs in
+its number of steps, or in what recipe-VARIANT.yml says instead of recipe.yml. What the folder ships is of the seed of
+card.json; cards of other seeds lie there without weights.
 """
 
 import json
@@ -115,14 +116,20 @@ class Row:
         return float(policy.get("connectivity") or inner.get("connectivity") or rewiring.get("connectivity") or 1.0)
 
     @property
+    def recipe(self) -> Path:
+        """The file that says how it was trained."""
+        own = self.folder / f"recipe-{self.variant}.yml"
+        return own if self.variant and own.is_file() else self.folder / "recipe.yml"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The recipe as it is written, without defaults."""
-        return yaml.safe_load((self.folder / "recipe.yml").read_text(encoding="utf-8")) or {}
+        return yaml.safe_load(self.recipe.read_text(encoding="utf-8")) or {}
 
     @property
     def comment(self) -> str:
         """What the recipe says about itself: the comment above its first key."""
-        lines = (self.folder / "recipe.yml").read_text(encoding="utf-8").splitlines()
+        lines = self.recipe.read_text(encoding="utf-8").splitlines()
         head = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
         return " ".join(line.lstrip("# ") for line in lines[:head])
 

@@ -5,8 +5,9 @@
 
 Previous action and first step are there because the published baselines have them (wrappers PreviousAction and
 Antialias). In RepeatFirst that does the remembering: who repeats the previous action earns all there is, so hide it
-there (previous_action=False). Nothing of the hidden state is told: POPGym's bandit, for one, puts the arms' means into
-`info`.
+there (previous_action=False). The agent is told nothing of the hidden state (POPGym's bandit, for one, puts the arms'
+means into `info`); a learner may ask the bandits for theirs while it trains (`PopgymBandits`), as POPGym's `get_state`
+allows.
 
 The rules run one environment after the other, so this is slower than a world of this package. POPGym hides its state
 in its objects; a checkpoint therefore keeps the generator that a lifetime began with and what was done since, and
@@ -42,11 +43,12 @@ PREFIX = "POPGym"
 def register_popgym() -> None:
     """Make the ids known to Gymnasium; POPGym itself is imported when one of them is made."""
     for name in (f"{name}{level}" for name in NAMES for level in LEVELS):
+        many = "PopgymBandits" if name.startswith("MultiarmedBandit") else "PopgymVectorEnv"
         if f"{PREFIX}{name}-v0" not in gym.registry:
             gym.register(
                 id=f"{PREFIX}{name}-v0",
                 entry_point="lsnn_rl.envs.popgym_bridge:PopgymEnv",
-                vector_entry_point="lsnn_rl.envs.popgym_bridge:PopgymVectorEnv",
+                vector_entry_point=f"lsnn_rl.envs.popgym_bridge:{many}",
                 kwargs={"name": name},
             )
 
@@ -190,6 +192,18 @@ class PopgymVectorEnv(VectorEnv):
             for action in life["actions"]:
                 single.step(action)
                 self._lives[slot]["actions"].append(action)
+
+
+class PopgymBandits(PopgymVectorEnv):
+    """The bandits: their hidden state stays the same for a lifetime, so it is a task that a critic can be told."""
+
+    def task_vector(self) -> NDArray[np.float32]:
+        """How often each arm pays, [N, arms]."""
+        return np.stack([single.inner.unwrapped.get_state() for single in self.singles])  # type: ignore[attr-defined]
+
+    def task_known(self) -> NDArray[np.bool_]:
+        """Where some pull has told something about it, [N]."""
+        return np.array([len(life["actions"]) > 0 for life in self._lives])
 
 
 def _make(name: str) -> gym.Env:

@@ -15,7 +15,7 @@ from lsnn_rl import RecurrentPPO
 from lsnn_rl.agents.episodes import evaluate_episodes
 from lsnn_rl.agents.popgym_scores import PUBLISHED, mmer, table
 from lsnn_rl.agents.recipe import ZOO, find_recipe
-from lsnn_rl.agents.vec_bridge import SB3VecEnv, make_env
+from lsnn_rl.agents.vec_bridge import SB3VecEnv, answers, ask, make_env
 from lsnn_rl.envs.popgym_bridge import LEVELS, NAMES, PopgymEnv
 from lsnn_rl.errors import BadValue, MissingFile
 
@@ -46,6 +46,21 @@ def test_every_id_of_popgym_is_among_them():
     own = {env_id for env_id in gym.registry if env_id.startswith("popgym-")}
 
     assert own == {f"popgym-{name}{level}-v0" for name in NAMES for level in LEVELS}
+
+
+def test_a_learner_may_ask_the_bandits_what_their_arms_pay_and_no_other_world():
+    bandits, others = make_env(BANDIT, 3), make_env(FIRST, 3)
+    bandits.seed(5)
+    bandits.reset()
+    singles = bandits.unwrapped.venv.singles
+    hidden = np.stack([single.inner.unwrapped.bandits for single in singles])
+
+    known = ask(bandits, "task_known").tolist()
+    bandits.step(np.zeros(3, int))
+
+    assert ask(bandits, "task_vector").tolist() == hidden.tolist() and hidden.std() > 0.1
+    assert known == [False] * 3 and ask(bandits, "task_known").tolist() == [True] * 3
+    assert answers(bandits, ["task_vector", "task_known"]) and not answers(others, ["task_vector"])
 
 
 @pytest.mark.parametrize("env_id", [BANDIT, FIRST, PREVIOUS, "POPGymHigherLowerEasy-v0", "POPGymBattleshipEasy-v0"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lsnn_rl.agents.cards import Card
-from lsnn_rl.agents.recipe import read_recipe
+from lsnn_rl.agents.recipe import ZOO, read_recipe
 from lsnn_rl.agents.zoo_rows import find_row, rows
 from lsnn_rl.agents.zoo_words import verdict
 from lsnn_rl.cli import main
@@ -71,6 +71,27 @@ def test_a_row_is_trained_again_from_its_recipe_and_compared(tmp_path, capsys):
     said = capsys.readouterr().out
     assert said.startswith("made now") and "shipped, all seeds" in said and "do not overlap" in said
     assert "Not the recipe that ships: env.n_envs=4" in said
+
+
+def test_a_variant_is_trained_again_by_its_own_recipe_where_it_has_one(tmp_path):
+    changes = [f"--set={key}={value}" for key, value in TOY.items() if key != "policy"]
+
+    assert run("zoo", "reproduce", "LSNNArena-v0/gru:untold", "--folder", tmp_path, "--no-progress", *changes) == 0
+
+    recipe = read_recipe(tmp_path)
+    assert (recipe.ppo.privileged_critic, recipe.auxiliary.task_inference, recipe.ppo.target_kl) == (False, 0, 0.02)
+    assert find_row("LSNNArena-v0/gru").settings["ppo"]["privileged_critic"]
+    assert find_row("LSNNArena-v0/lsnn_told:80m").recipe == find_row("LSNNArena-v0/lsnn_told").recipe
+
+
+@pytest.mark.parametrize(
+    "file", sorted(ZOO.glob("*/*/recipe-*.yml")), ids=lambda file: f"{file.parent.name}-{file.stem}"
+)
+def test_every_recipe_of_a_variant_can_be_read_and_has_its_card(file):
+    variant = file.stem.removeprefix("recipe-")
+
+    assert read_recipe(file).env.id == file.parent.parent.name
+    assert (file.parent / f"card-{variant}.json").is_file()
 
 
 def test_a_supervised_row_is_trained_again_by_the_command_in_its_card(tmp_path, capsys):

@@ -4,7 +4,6 @@ from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network.options import split
