@@ -42,13 +42,13 @@ def targets(rows: Sequence[Row]) -> str:
     """Every target and whether it was met, missed ones first to be seen."""
     lines = []
     for env_id, target in TARGETS.items():
-        row = next((row for row in rows if row.name == f"{env_id}/lsnn"), None)
-        found = None if row is None else target.measure(row)
-        if row is None or found is None:
+        ours = headline([row for row in rows if row.place == env_id])
+        found = None if ours is None else target.measure(ours)
+        if ours is None or found is None:
             lines.append([env_id, target.words, "", "no agent yet"])
         else:
-            told = f"{found:.3f} ({_seeds(row)})"
-            lines.append([env_id, target.words, told, "reached" if target.reached(row) else "**missed**"])
+            told = f"{found:.3f} ({_seeds(ours)})"
+            lines.append([env_id + _by(ours), target.words, told, "reached" if target.reached(ours) else "**missed**"])
     return _table(["world", "target for the LSNN", "found", ""], lines)
 
 

@@ -280,3 +280,12 @@ def test_a_card_of_an_agent_can_be_read_by_the_other_tools():
     for row in rows():
         if row.cards and not row.supervised:
             assert Card.load(row.folder / row.cards[0]["_file"])["env"] == row.place
+
+
+def test_a_target_is_judged_by_the_world_s_best_lsnn_and_says_which_that_is():
+    told, plain = find_row("LSNNBernoulliBandit-v0/lsnn_told"), find_row("LSNNBernoulliBandit-v0/lsnn")
+    assert told.score.mean > plain.score.mean
+
+    (line,) = [line for line in targets(rows()).splitlines() if line.startswith("| LSNNBernoulliBandit-v0")]
+
+    assert line.startswith("| LSNNBernoulliBandit-v0 (`lsnn_told`) |") and f"({len(told.cards)} seeds)" in line
