@@ -17,11 +17,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from lsnn_rl.agents.function_players import BackpropNet, FamilyFit, OneExample, OwnMean, Ridge, SmoothLearner
+from lsnn_rl.agents.zoo_places import places
 from lsnn_rl.envs.function_families import Family
 from lsnn_rl.envs.functions import FunctionRegression
 from lsnn_rl.errors import BadValue, MissingFile
 from lsnn_rl.pretrain.model import Model, build_model, build_task
-from lsnn_rl.pretrain.recipe import read_recipe, zoo
+from lsnn_rl.pretrain.recipe import read_recipe
 from lsnn_rl.tasks.function_learning import FunctionLearning, Lessons, seen
 
 Floats = NDArray[np.float64]
@@ -49,8 +50,7 @@ class Pupil:
     """
 
     def __init__(self, where: str | Path, examples: int | None = None) -> None:
-        named = zoo() / str(where).removeprefix("zoo/").removeprefix("pretrained/")
-        folder = named if not Path(where).exists() and named.is_dir() else Path(where)
+        folder = next((place for place in places(where) if place.is_dir()), Path(where))
         recipe = read_recipe(folder)
         if recipe.task.name != "function_learning":
             raise BadValue(f"{folder} is a run of {recipe.task.name}. Give one of lsnn-rl pretrain function_learning.")

@@ -14,8 +14,8 @@ from lsnn_rl.agents.cards import Card
 from lsnn_rl.agents.classical import roles_of
 from lsnn_rl.agents.evaluate import live, make_card
 from lsnn_rl.agents.measures import Lifetimes
-from lsnn_rl.agents.sharing import ZOO
 from lsnn_rl.agents.window import Window
+from lsnn_rl.agents.zoo_rows import rows as zoo_rows
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, HUES, INK, MUTED, NIGHT, PANEL, WARN, WIDTH, Canvas, mix
 from lsnn_rl.envs.task import LifetimeTask, Moment
 
@@ -119,8 +119,7 @@ def compare(card: Card) -> list[tuple[str, float]]:
     """Mean score of the card's player, the zoo's agents and the reference agents on the very same lifetimes."""
     env_id, split, kwargs = card["env"], card["split"], card["env_kwargs"]
     roles = roles_of(env_id)
-    trained = sorted(file.parent.parent.name for file in (ZOO / env_id).glob("*/agent/agent.json"))
-    others = {name: f"{env_id}/{name}" for name in trained}
+    others = {row.agent: row.name for row in zoo_rows() if row.place == env_id and row.weights is not None}
     others |= {role.replace("_", " "): roles[role] for role in ("amnesic", "best_known", "oracle")}
     rows = [(str(card["agent"]), float(card["score"]["mean"]))]
     env = gym.make_vec(env_id, num_envs=card["lifetimes"], split=split, **kwargs)

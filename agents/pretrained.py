@@ -23,11 +23,12 @@ import torch
 from safetensors.torch import load as read_weights
 from torch import Tensor
 
-from lsnn_rl.agents.sharing import ZOO, load_agent
+from lsnn_rl.agents.sharing import load_agent
+from lsnn_rl.agents.zoo_places import places
 from lsnn_rl.errors import BrokenFile, MissingFile, ShapeMismatch
 from lsnn_rl.network import RecurrentNetwork
 
-SUPERVISED = "network.safetensors"
+WEIGHTS = "network.safetensors"  # of a supervised run
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,14 @@ def load_cell(policy: Any, where: str | Path) -> Taken:
 
 def read_network(where: str | Path) -> RecurrentNetwork:
     """The network of an agent or of a supervised run. Raises: MissingFile, BrokenFile."""
-    name = str(where).removeprefix("zoo/")
-    for folder in (Path(where), ZOO / name, ZOO / "pretrained" / name):
-        if (folder / SUPERVISED).is_file():
+    for folder in places(where):
+        if (folder / WEIGHTS).is_file():
             return _supervised(folder)
     try:
-        policy = load_agent(where if Path(where).exists() else name).policy
+        policy = load_agent(where).policy
     except MissingFile as problem:
         raise MissingFile(
-            f"{problem} A supervised run serves too, once it has ended and holds {SUPERVISED}: lsnn-rl pretrain TASK."
+            f"{problem} A supervised run serves too, once it has ended and holds {WEIGHTS}: lsnn-rl pretrain TASK."
         ) from problem
     network: RecurrentNetwork = getattr(policy, "network", policy)  # another kind of policy is refused by `transfer`
     return network
@@ -213,7 +213,7 @@ def _supervised(folder: Path) -> RecurrentNetwork:
     from lsnn_rl.pretrain.recipe import read_recipe
 
     recipe = read_recipe(folder)
-    raw = (folder / SUPERVISED).read_bytes()
+    raw = (folder / WEIGHTS).read_bytes()
     try:
         weights = read_weights(raw)
         lines, readouts = weights["network.w_in"].shape[1], weights["network.w_out"].shape[0]
@@ -221,7 +221,7 @@ def _supervised(folder: Path) -> RecurrentNetwork:
         model.load_state_dict(weights)
     except Exception as problem:  # safetensors has its own error class per binding version
         raise BrokenFile(
-            f"{folder / SUPERVISED} does not hold the network of its recipe.yml ({problem}). Copy the whole run "
+            f"{folder / WEIGHTS} does not hold the network of its recipe.yml ({problem}). Copy the whole run "
             "folder, or train it again."
         ) from problem
     return model.network

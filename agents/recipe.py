@@ -18,10 +18,10 @@ from typing import Any
 import gymnasium as gym
 import yaml
 
+from lsnn_rl.agents.zoo_places import ZOO, zoo_name
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
 from lsnn_rl.settings import Settings
 
-ZOO = Path(__file__).resolve().parent.parent / "zoo"
 ELSEWHERE: dict[str, Any] = {
     "ppo": {"n_steps": 128, "batch_size": 512, "n_epochs": 4, "gae_lambda": 0.9},
     "train": {"total_steps": 500_000, "validate_every_steps": 50_000},
@@ -168,7 +168,7 @@ def find_recipe(name: str) -> Recipe:
     """
     if Path(name).exists():
         return read_recipe(name)
-    for place in (ZOO / name, ZOO / name / "lsnn"):
+    for place in (ZOO / zoo_name(name), ZOO / zoo_name(name) / "lsnn"):
         if (place / "recipe.yml").is_file():
             return read_recipe(place)
     if name in _world_ids():

@@ -31,11 +31,11 @@ from lsnn_rl.agents.plain import (
     trusted_class,
     versions,
 )
+from lsnn_rl.agents.zoo_places import ZOO, places, zoo_name
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
 from lsnn_rl.state import State
 
 WEIGHTS, CARD = "agent.safetensors", "agent.json"
-ZOO = Path(__file__).resolve().parent.parent / "zoo"
 FORMAT = 1
 
 
@@ -188,7 +188,7 @@ def find_agent(where: str | Path) -> Path:
         from lsnn_rl.agents.hub import fetch_agent
 
         return fetch_agent(str(where))
-    for base in (Path(where), ZOO / where):
+    for base in places(where):
         for folder in (base, base / "agent"):
             if (folder / CARD).is_file() or (folder / WEIGHTS).is_file():
                 return folder
@@ -198,7 +198,7 @@ def find_agent(where: str | Path) -> Path:
             f"(lsnn-rl train --resume {where}), or take what there is: save_agent(load_checkpoint(run), folder)."
         )
     zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
-    if (ZOO / where / "recipe.yml").is_file():
+    if (ZOO / zoo_name(where) / "recipe.yml").is_file():
         raise MissingFile(
             f"{where} is a recipe of which no agent ships. Train it: lsnn-rl zoo reproduce {where}. Those that ship: "
             f"{', '.join(zoo) or 'none'}."

@@ -18,13 +18,12 @@ from typing import Any
 
 import yaml
 
-from lsnn_rl.agents.recipe import ZOO
 from lsnn_rl.agents.statistics import Interval, mean_interval
+from lsnn_rl.agents.zoo_places import SUPERVISED, ZOO, zoo_name
 from lsnn_rl.envs.references import reference_row
 from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.errors import BrokenFile, unknown_name
 
-SUPERVISED = "pretrained"
 SHARES = ("accuracy", "error")  # measures of supervised tasks that lie between 0 and 1
 _FILE = re.compile(r"card(?:-(?!seed\d)(?P<variant>.+?))?(?:-seed(?P<seed>\d+))?\.json")
 _AGENTS = ("lsnn", "lif", "gru", "lstm", "rnn", "mlp")  # in this order; others follow by name
@@ -175,8 +174,7 @@ def rows(zoo: Path = ZOO) -> list[Row]:
 def find_row(name: str, zoo: Path = ZOO) -> Row:
     """The row of that name; a world's id alone means its LSNN. Raises UnknownName."""
     known = {row.name: row for row in rows(zoo)}
-    short = name.rstrip("/").removeprefix("zoo/").removeprefix(f"{SUPERVISED}/")
-    for candidate in (short, f"{short}/lsnn"):
+    for candidate in (zoo_name(name), f"{zoo_name(name)}/lsnn"):
         if candidate in known:
             return known[candidate]
     raise unknown_name("row of the zoo", name, known)

@@ -6,6 +6,8 @@ Each class is also the built-in error a caller would expect, so `except ValueErr
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MANY = 40  # names beyond which only the nearest are listed
+
 
 class LSNNError(Exception):
     """Any mistake this package can explain."""
@@ -40,7 +42,7 @@ class MissingPackage(LSNNError, ImportError):
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
-    """The error for a misspelt name: the nearest known one, then all of them.
+    """The error for a misspelt name: the nearest known one, then all of them, or the nearest where they are many.
 
     >>> print(unknown_name("cell", "alf", ["alif", "gru"]))
     No cell is called 'alf'. Did you mean 'alif'? Known: alif, gru.
@@ -48,7 +50,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     names = sorted(known)
     near = get_close_matches(str(name), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return UnknownName(f"No {kind} is called {name!r}.{hint} Known: {', '.join(names)}.")
+    listed = ", ".join(names if len(names) <= MANY else get_close_matches(str(name), names, n=8, cutoff=0.0))
+    which = "Known" if len(names) <= MANY else f"Nearest of {len(names)}"
+    return UnknownName(f"No {kind} is called {name!r}.{hint} {which}: {listed}.")
 
 
 def missing_package(package: str, extra: str, purpose: str) -> MissingPackage:

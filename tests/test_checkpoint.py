@@ -435,7 +435,8 @@ def test_a_missing_or_damaged_agent_is_explained(tmp_path):
 
 
 def test_an_agent_of_the_zoo_is_found_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("lsnn_rl.agents.sharing.ZOO", tmp_path)
+    for user in ("sharing", "zoo_places"):
+        monkeypatch.setattr(f"lsnn_rl.agents.{user}.ZOO", tmp_path)
     save_agent(make("gru"), tmp_path / "LSNNArena-v0" / "gru" / "agent")
 
     agent = load_agent("LSNNArena-v0/gru")

@@ -14,7 +14,7 @@ from lsnn_rl.agents.performance import Performance
 from lsnn_rl.agents.play import compare, draw_result
 from lsnn_rl.agents.scope import HELP, Scope
 from lsnn_rl.agents.window import Window
-from lsnn_rl.agents.zoo_rows import rows as zoo_rows
+from lsnn_rl.agents.zoo_places import ZOO
 from lsnn_rl.cli import main
 from lsnn_rl.envs.arena_view import _page
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, WIDTH
@@ -318,9 +318,10 @@ def test_the_final_screen_sets_a_person_beside_the_agents_of_the_same_lifetimes(
     rows = dict(compare(card))
     picture = draw_result(WORLD, Performance("oracle", WORLD).task, list(rows.items()))
 
-    shipped = sorted(row.agent for row in zoo_rows() if row.place == WORLD and row.weights is not None)
-    assert "lsnn" in shipped
-    assert list(rows) == ["you", *shipped, "amnesic", "best known", "oracle"]
+    you, *agents, amnesic, best_known, oracle = rows
+    assert (you, agents[0]) == ("you", "lsnn")
+    assert sorted(agents) == sorted(file.parent.parent.name for file in (ZOO / WORLD).glob("*/agent/agent.json"))
+    assert (amnesic, best_known, oracle) == ("amnesic", "best known", "oracle")
     assert rows["you"] == 12.0 and rows["oracle"] > rows["amnesic"]
     assert picture.get_size() == (WIDTH, HEIGHT)
     assert picture.get_at((330, 168))[:3] != GOAL

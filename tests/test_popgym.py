@@ -14,8 +14,9 @@ import lsnn_rl
 from lsnn_rl import RecurrentPPO
 from lsnn_rl.agents.episodes import evaluate_episodes
 from lsnn_rl.agents.popgym_scores import PUBLISHED, mmer, table
-from lsnn_rl.agents.recipe import ZOO, find_recipe
+from lsnn_rl.agents.recipe import find_recipe
 from lsnn_rl.agents.vec_bridge import SB3VecEnv, answers, ask, make_env
+from lsnn_rl.agents.zoo_places import ZOO
 from lsnn_rl.envs.popgym_bridge import LEVELS, NAMES, PopgymEnv
 from lsnn_rl.errors import BadValue, MissingFile
 

@@ -10,8 +10,9 @@ from lsnn_rl.agents.cards import env_hash
 from lsnn_rl.agents.episodes import evaluate_episodes
 from lsnn_rl.agents.evaluate import evaluate
 from lsnn_rl.agents.pretrained import read_network
-from lsnn_rl.agents.recipe import ZOO, read_recipe
+from lsnn_rl.agents.recipe import read_recipe
 from lsnn_rl.agents.sharing import load_agent
+from lsnn_rl.agents.zoo_places import ZOO
 from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.pretrain.loop import Training
 from lsnn_rl.pretrain.recipe import read_recipe as read_pretrain_recipe

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from lsnn_rl.agents.cards import Card
-from lsnn_rl.agents.recipe import ZOO, read_recipe
+from lsnn_rl.agents.recipe import read_recipe
+from lsnn_rl.agents.zoo_places import ZOO
 from lsnn_rl.agents.zoo_rows import find_row, rows
 from lsnn_rl.agents.zoo_words import verdict
 from lsnn_rl.cli import main
