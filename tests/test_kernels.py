@@ -88,9 +88,10 @@ networks = st.fixed_dictionaries(
         "adaptive": st.integers(1, 60),
         "readouts": st.integers(1, 20),
         "refractory_ms": st.sampled_from([0.0, 1.0, 5.0]),
-        "delay_ms": st.sampled_from([1.0, 1.0, 2.0, 4.0, 11.0]),
+        "delay_ms": st.sampled_from([1.0, 1.0, 2.0, 4.0, 11.0, 37.0]),
         "tau_out_ms": st.sampled_from([0.0, 20.0, "each"]),
         "connectivity": st.sampled_from([1.0, 0.3]),
+        "dormant_gradients": st.booleans(),
         "substeps": st.sampled_from([1, 1, 2, 3]),
         "trainable": st.sampled_from([(), ("thr", "beta", "tau_mem", "tau_adapt"), ("tau_adapt",)]),
         "thr": st.sampled_from([0.01, ("uniform", 0.005, 0.02)]),
@@ -209,6 +210,26 @@ def test_dormant_synapses_receive_the_gradient_they_would_have_if_active():
 
     dormant = (network.w_rec == 0) & ~torch.eye(40, dtype=torch.bool)
     assert (gradients["towards w_rec"][dormant] != 0).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("delay_ms", [1.0, 3.0, 40.0])
+def test_without_gradients_for_dormant_synapses_the_active_ones_get_theirs(delay_ms):
+    network, generator = make(regular=20, adaptive=20, delay_ms=delay_ms), torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for w in (network.w_in, network.w_rec, network.w_out):
+            w.mul_(torch.rand(w.shape, generator=generator) < 0.3)
+    run = play(network, steps=90)
+    _, everything = results(network, *run, "auto")
+
+    network.dormant_gradients = False
+    assert_agreement(network, *run)
+    _, active = results(network, *run, "auto")
+
+    for name in ("w_in", "w_rec", "w_out"):
+        alive, towards = getattr(network, name) != 0, f"towards {name}"
+        assert not active[towards][~alive].any()
+        assert everything[towards][~alive].any()
+        assert distance(active[towards][alive], everything[towards][alive]) < 1e-12
 
 
 def test_the_same_run_gives_the_same_gradient_bit_for_bit():

@@ -190,7 +190,8 @@ def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[
     """Memory that the forward pass fills for the backward pass; untouched pages of it cost nothing."""
     words, simulated = words_of(prepared.units), steps * prepared.substeps
     dtype = prepared.like.dtype
-    chunk = prepared.substeps * -(-CHUNK // prepared.substeps)
+    least = max(CHUNK, prepared.delays // 2)  # the gradients of D steps are handed from chunk to chunk
+    chunk = prepared.substeps * -(-least // prepared.substeps)
     sizes = {
         "SPIKE_BITS": (simulated * n * words, np.uint16),
         "ACTIVE_BITS": (simulated * n * words, np.uint16),

@@ -114,6 +114,9 @@ def prepare(
         if network.mask_in is not None and network.mask_rec is not None:
             delay[torch.cat([network.mask_in, network.mask_rec], dim=1) == 0] = -1
             result.slots["FIXED_MASK"] = 1
+        if not network.dormant_gradients:
+            delay[torch.cat([w_in, w_rec], dim=1) == 0] = -1
+            result.slots["FIXED_MASK"] = 1
         result.keep("DELAY_OF", padded(delay.t(), 16 * words))
     bits = 64 if dtype == torch.float64 else 32
     leak = 0 if network.kappa is None else 1 if bool((kappa == kappa[0]).all()) else 2

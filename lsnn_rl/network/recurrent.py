@@ -65,6 +65,8 @@ class RecurrentNetwork(nn.Module):
         readout_bias: a constant per readout, added after the leak.
         delay_ms: longest synaptic delay D; above one step every synapse draws its own, uniformly.
         connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
+        dormant_gradients: whether synapses of weight 0 get a gradient. RigL needs them; DEEP R and SET do as well
+            without, and with delays the backward pass is then several times faster.
         dale: excitatory and inhibitory cells and inputs at first, as in lsnn_rl.network.initial; rewiring keeps it so.
         excitatory: fraction of excitatory cells under Dale's law.
         input_gain, recurrent_gain, readout_gain: factors on the first weights.
@@ -96,6 +98,7 @@ class RecurrentNetwork(nn.Module):
         readout_bias: bool = True,
         delay_ms: float = 1.0,
         connectivity: float = 1.0,
+        dormant_gradients: bool = True,
         dale: bool = False,
         excitatory: float = 0.75,
         input_gain: float = 1.0,
@@ -112,6 +115,7 @@ class RecurrentNetwork(nn.Module):
         self.cell, self.inputs, self.size, self.readouts = cell, inputs, cell.size, readouts
         self.substeps, self.dt_ms = substeps, dt_ms
         self.spiking = cell.spiking
+        self.dormant_gradients = dormant_gradients
         self.delays = max(1, units.steps(delay_ms, dt_ms, "delay_ms"))
         if not self.spiking and (dale or noise or self.delays > 1):
             raise BadValue(
@@ -165,7 +169,11 @@ class RecurrentNetwork(nn.Module):
         w_in = self.w_in if self.mask_in is None else self.w_in * self.mask_in
         w_rec = self.w_rec if self.mask_rec is None else self.w_rec * self.mask_rec
         w_out = self.w_out if self.mask_out is None else self.w_out * self.mask_out
-        return Weights(w_in, w_rec if self.no_self is None else w_rec * self.no_self, w_out)
+        if self.no_self is not None:
+            w_rec = w_rec * self.no_self
+        if not self.dormant_gradients and torch.is_grad_enabled():
+            w_in, w_rec, w_out = (w * (w.detach() != 0) for w in (w_in, w_rec, w_out))
+        return Weights(w_in, w_rec, w_out)
 
     def initial_state(self, n: int) -> State:
         """Rest, all zeros: the cell's state, `readout` [N, R] if it leaks, `ring` [N, D, H] if there are delays."""
