@@ -76,7 +76,7 @@ PAPERS = {
     "function_learning/sines": {"lsnn": "0.3134, over 500 examples of 20 ms (recalled)"},
     "function_learning/networks": {"lsnn": "0.0056 (recalled)"},
 }
-PAPERS["smnist/paper-1ms"] = PAPERS["smnist/ours"]
+PAPERS["smnist/paper-1ms"] = PAPERS["smnist/one-step"] = PAPERS["smnist/ours"]
 
 
 def paper(row: Row) -> str:
