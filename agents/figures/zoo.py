@@ -95,7 +95,9 @@ def popgym_bandits(rows: Sequence[Row]) -> Figure:
             tall = measured or greedy
             if tall is not None:
                 fill: dict[str, Any] = {"ink": "white"} if measured else {"ink": INK, "alpha": 0.5}
-                _bar(axes, spot, tall.mean, f"our\n{row.agent.upper()}", 0.92 * width, colour, **fill)
+                cell, _, help_ = row.agent.partition("_")
+                name = "\n".join(["our", cell.upper(), help_]).rstrip()
+                _bar(axes, spot, tall.mean, name, 0.92 * width, colour, **fill)
             if measured is not None:
                 _whisker(axes, spot, measured)
             if greedy is not None:
