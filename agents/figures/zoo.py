@@ -95,8 +95,8 @@ def popgym_bandits(rows: Sequence[Row]) -> Figure:
             tall = measured or greedy
             if tall is not None:
                 fill: dict[str, Any] = {"ink": "white"} if measured else {"ink": INK, "alpha": 0.5}
-                cell, _, help_ = row.agent.partition("_")
-                name = "\n".join(["our", cell.upper(), help_]).rstrip()
+                cell, _, told = row.agent.partition("_")
+                name = f"{cell.upper()}\n{told}" if told else f"our\n{cell.upper()}"
                 _bar(axes, spot, tall.mean, name, 0.92 * width, colour, **fill)
             if measured is not None:
                 _whisker(axes, spot, measured)
