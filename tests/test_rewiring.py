@@ -509,6 +509,15 @@ def test_rigl_grows_where_the_gradient_is_largest_and_downhill():
     assert w[1].sign().tolist() == [0.0, 1.0, -1.0, 0.0]
 
 
+def test_rigl_refuses_a_network_without_gradients_of_dormant_synapses():
+    network = LSNN(3, 4, 4, 2, dormant_gradients=False)
+    optimizer = torch.optim.Adam(network.parameters())
+
+    with pytest.raises(BadValue, match="deep_r or set"):
+        RigL.for_network(optimizer, network)
+    assert SET.for_network(optimizer, network, 0.5).report()
+
+
 def test_rigl_moves_ever_less_and_stops():
     parameters = matrices((20, 20))
     sparse = wrap("rigl", parameters, fraction=0.4, every=1, until=20)

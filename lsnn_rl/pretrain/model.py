@@ -141,6 +141,7 @@ def build_optimizer(recipe: PretrainRecipe, model: Model) -> torch.optim.Optimiz
     options = {"seed": recipe.train.seed, **recipe.rewiring}
     method = REWIRINGS.get(options.pop("method", "deep_r"))
     for end, network in model.networks.items():
+        method.check(network)
         if network.spiking:
             options.setdefault("forbidden", {})[f"w_rec{end}"] = torch.eye(network.size, dtype=torch.bool)
         if network.spiking and getattr(network, "sign_rec", None) is not None:

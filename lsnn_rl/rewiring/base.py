@@ -2,7 +2,7 @@
 
 A synapse is dormant when its weight is exactly 0.0 and active otherwise, so the wiring lives in the weights themselves:
 no mask has to be carried, saved or handed to the network. Dormant synapses do receive gradients (the network computes
-them densely), the wrapped optimiser keeps regular moments for them, and its step is undone for them afterwards.
+them densely, unless it was made with dormant_gradients=False), the wrapped optimiser keeps regular moments for them, and its step is undone for them afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,6 +70,7 @@ class Rewiring(Optimizer):
 
         Biases and everything else of the network stay with the wrapped optimiser.
         """
+        cls.check(network)
         matrices = {"w_in": network.w_in, "w_rec": network.w_rec, "w_out": network.w_out}
         if network.spiking:
             no_self = torch.eye(network.size, dtype=torch.bool, device=network.w_rec.device)
@@ -79,6 +80,10 @@ class Rewiring(Optimizer):
             cells, lines, outputs = dict(network.populations), {"inputs": slice(None)}, {"readouts": slice(None)}
             rewiring.populations = {"w_in": (cells, lines), "w_rec": (cells, cells), "w_out": (outputs, cells)}
         return rewiring
+
+    @classmethod
+    def check(cls, network: "RecurrentNetwork") -> None:
+        """Raises BadValue for a network that this method cannot rewire."""
 
     # ---- one iteration -----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Source: Evci et al., ICML 2020, arXiv 1911.11134. A newborn synapse is given the
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from torch.optim import Optimizer
 from lsnn_rl.errors import BadValue
 from lsnn_rl.rewiring.base import Matrices
 from lsnn_rl.rewiring.set import SET
+
+if TYPE_CHECKING:
+    from lsnn_rl.network import RecurrentNetwork
 
 
 class RigL(SET):
@@ -41,6 +45,14 @@ class RigL(SET):
         if until < 1:
             raise BadValue(f"until = {until} leaves no step to rewire in. Give a number of optimiser steps.")
         self.until = until
+
+    @classmethod
+    def check(cls, network: "RecurrentNetwork") -> None:
+        if not network.dormant_gradients:
+            raise BadValue(
+                "RigL grows synapses where the gradient is largest, and dormant_gradients=False leaves out just those "
+                "gradients. Leave that out, or rewire by deep_r or set."
+            )
 
     def moved_fraction(self) -> float:
         return self.fraction / 2 * (1 + math.cos(math.pi * min(1.0, self.steps / self.until)))
