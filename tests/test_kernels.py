@@ -252,7 +252,7 @@ def two_threads():
 def test_two_threads_give_the_same_spikes_and_nearly_the_same_gradients(two_threads):
     network = make(regular=100, adaptive=100, dtype=torch.float32, connectivity=0.2)
     run = play(network, steps=50, rows=64)
-    assert len(threads.split(64, threads.lanes_for(64, False), 50 * 64 * 200)) == 2
+    assert len(threads.split(64, threads.lanes_for(64), 50 * 64 * 200)) == 2
 
     values, gradients = results(network, *run, "auto")
     torch.set_num_threads(1)

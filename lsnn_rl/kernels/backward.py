@@ -304,10 +304,10 @@ def backward_rows(frame, like, first, last, task):
                             store_part(gdrive, place, load(here_g, lane * padded + 16 * w), part(w, units))
                 if delayed:
                     for lane in range(together):
-                        here, g = 2 * (t * rows + top + lane), shifted(here_g, lane * padded)
+                        here, g = 2 * (t * rows + top + lane), shifted(kept_t, i * block + lane)
                         first_event, last_event = get(event_marks, here), get(event_marks, here + 1)
                         delayed_gradient(
-                            frame, like, gweights, event_index, event_value, first_event, last_event, True, g, block
+                            frame, like, gweights, event_index, event_value, first_event, last_event, True, g, lanes
                         )
                         end = 0
                         for w in range(words):
@@ -315,7 +315,7 @@ def backward_rows(frame, like, first, last, task):
                             end = pack_indices(unsorted, end, z, inputs + 16 * w)
                         if not final:  # the last spikes are still to be sent by the next run
                             g = shifted(g, block)
-                            delayed_gradient(frame, like, gweights, unsorted, values, 0, end, False, g, block)
+                            delayed_gradient(frame, like, gweights, unsorted, values, 0, end, False, g, lanes)
                 has_product = True
 
             # the weight gradients of the chunk, sender by sender
@@ -402,8 +402,8 @@ def backward_rows(frame, like, first, last, task):
                                 0,
                                 1,
                                 False,
-                                shifted(kept, lane * padded),
-                                block,
+                                shifted(kept_t, lane),
+                                lanes,
                             )
                         else:
                             for q in range(0, padded, 16):

@@ -32,8 +32,7 @@ def split(rows: int, block: int, work: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(cuts))
 
 
-def lanes_for(rows: int, delayed: bool) -> int:
+def lanes_for(rows: int, widest: int = 32) -> int:
     """Rows of the batch that a task takes back through time together: many share each load of a weight."""
     each = -(-rows // torch.get_num_threads())
-    widest = 16 if delayed else 32
     return next(lanes for lanes in (8, 16, 32) if lanes >= min(each, widest))

@@ -81,15 +81,15 @@ def sort_spikes(frame, like, top, together, lanes, begin, count, counts, index, 
 
 
 @njit(nogil=True)
-def delayed_gradient(frame, like, gweights, index, value, first, last, weighted, kept, stride):
-    """gweights[sender, i] += value * kept[delay of (sender, i), i], where kept slots are `stride` apart.
+def delayed_gradient(frame, like, gweights, index, value, first, last, weighted, kept, lanes):
+    """gweights[sender, i] += value * kept[delay of (sender, i), i], where kept is one of `lanes` rows, [slot, i, lane].
 
-    For the synapses of a fixed mask, or else for all that there could be.
+    For the synapses of a fixed mask, or else for all that there could be. The places are those that the product over
+    the existing synapses has just read: they are still in the cache.
     """
     padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0
     delay_of, starts = pointer(frame, slot.DELAY_OF, np.int32), pointer(frame, slot.FAN_STARTS, np.int64)
     targets, receivers = pointer(frame, slot.FAN_TARGETS, np.int32), pointer(frame, slot.FAN_RECEIVERS, np.int32)
-    lanes = stride // padded
     for event in range(first, last):
         sender = np.int64(get(index, event))
         size = like.dtype.type(1)
@@ -99,9 +99,9 @@ def delayed_gradient(frame, like, gweights, index, value, first, last, weighted,
         if fixed:
             for synapse in range(get(starts, sender), get(starts, sender + 1)):
                 i = np.int64(get(receivers, synapse))
-                g = get(kept, np.int64(get(targets, synapse)) * lanes - i * (lanes - 1))
+                g = get(kept, np.int64(get(targets, synapse)) * lanes)
                 put(gweights, base + i, get(gweights, base + i) + size * g)
         else:
             for i in range(padded):
-                g = get(kept, np.int64(get(delay_of, base + i)) * stride + i)
+                g = get(kept, (np.int64(get(delay_of, base + i)) * padded + i) * lanes)
                 put(gweights, base + i, get(gweights, base + i) + size * g)

@@ -2,7 +2,8 @@
 
 A synapse is dormant when its weight is exactly 0.0 and active otherwise, so the wiring lives in the weights themselves:
 no mask has to be carried, saved or handed to the network. Dormant synapses do receive gradients (the network computes
-them densely, unless it was made with dormant_gradients=False), the wrapped optimiser keeps regular moments for them, and its step is undone for them afterwards.
+them densely, unless it was made with dormant_gradients=False), the wrapped optimiser keeps regular moments for them,
+and its step is undone for them afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
