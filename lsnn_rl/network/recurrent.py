@@ -66,7 +66,7 @@ class RecurrentNetwork(nn.Module):
         delay_ms: longest synaptic delay D; above one step every synapse draws its own, uniformly.
         connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
         dormant_gradients: whether synapses of weight 0 get a gradient. RigL needs them; DEEP R and SET do as well
-            without, and with delays the backward pass is then several times faster.
+            without, and with delays the backward pass then takes half to a third of the time.
         dale: excitatory and inhibitory cells and inputs at first, as in lsnn_rl.network.initial; rewiring keeps it so.
         excitatory: fraction of excitatory cells under Dale's law.
         input_gain, recurrent_gain, readout_gain: factors on the first weights.
