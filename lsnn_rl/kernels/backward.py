@@ -9,7 +9,7 @@ the slopes of the surrogate were stored where they are not zero, so no current a
 
 where g(t+1) is the gradient of the voltage one step later, kept for a whole chunk. After the chunk its inputs and
 spikes are sorted by sender, and each sender's row of the weight gradient is read and written once.
-With delays the kept g are those of the next D steps too, and the weight gradient follows each step.
+With delays the kept g are those of the next D steps too, and the weight gradients follow each row.
 """
 
 import numpy as np
@@ -28,14 +28,12 @@ from lsnn_rl.kernels.simd import (
     load,
     load_part,
     mul,
-    pack_indices,
     pointer,
     put,
     shifted,
     store,
     store_part,
     transpose,
-    word,
 )  # fmt: skip
 from lsnn_rl.kernels.unit_gradients import (
     add_to,
@@ -45,7 +43,7 @@ from lsnn_rl.kernels.unit_gradients import (
     recompute_traces,
     step_block,
 )
-from lsnn_rl.kernels.weight_gradients import delayed_gradient, sort_events, sort_spikes
+from lsnn_rl.kernels.weight_gradients import delayed_gradient, delayed_gradients, sort_events, sort_spikes
 
 TILE_8, TILE_16 = (1,) * 8, (1,) * 16
 TILE_SINGLE, TILE_DOUBLE = ROW_TILE[32], ROW_TILE[64]
@@ -137,9 +135,10 @@ def backward_rows(frame, like, first, last, task):
         get(frame, slot.GRING1) != 0,
     )
     gy0 = pointer(frame, slot.GY0, like)
-    event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
-    event_marks, spike_bits = pointer(frame, slot.EVENT_MARKS, np.int64), pointer(frame, slot.SPIKE_BITS, np.uint16)
-    gweights = shifted(pointer(frame, slot.GWEIGHTS, like), task * (inputs + units) * padded)
+    places_of_weights = (inputs + units) * padded
+    if delays > 1:  # one for each synapse that gets a gradient
+        places_of_weights = get(pointer(frame, slot.GRADIENT_STARTS, np.int64), inputs + units)
+    gweights = shifted(pointer(frame, slot.GWEIGHTS, like), task * places_of_weights)
     gout = shifted(pointer(frame, slot.GOUT_WEIGHTS, like), task * units * padded_out)
     gconstants, trained = (
         shifted(pointer(frame, slot.GCONSTANTS, like), task * 4 * padded),
@@ -162,7 +161,7 @@ def backward_rows(frame, like, first, last, task):
         like.dtype,
     )  # fmt: skip
     whole = np.zeros(3 * most + chunk * lanes, np.int32)
-    places_, counts_ = np.zeros(5 * lanes, np.int64), np.zeros(max(inputs, units) + 4, np.int64)
+    places_, counts_ = np.zeros(6 * lanes, np.int64), np.zeros(max(inputs, units) + 4, np.int64)
     kept = aligned(pool)  # g of the chunk and of the steps behind it, then a row of zeros
     zeros = shifted(kept, slots * block)
     kept_t = shifted(zeros, padded)  # the same, transposed: all slots with delays, else one
@@ -184,8 +183,9 @@ def backward_rows(frame, like, first, last, task):
     counts = data(counts_)
     places, places_out, offsets = data(places_), shifted(data(places_), lanes), shifted(data(places_), 2 * lanes)
     cut, marks = shifted(data(places_), 3 * lanes), shifted(data(places_), 4 * lanes)
+    waiting = shifted(data(places_), 5 * lanes)  # with delays: weight gradients of the steps up to here are missing
     slope_marks, blocks = pointer(frame, slot.SLOPE_MARKS, np.int64), (rows + FORWARD_ROWS - 1) // FORWARD_ROWS
-    rare = delayed or trained or get(frame, slot.GSPIKES) != 0
+    rare = trained or get(frame, slot.GSPIKES) != 0
     for lane in range(lanes):
         put(places, lane, lane * padded)
         put(places_out, lane, lane * padded_out)
@@ -223,6 +223,8 @@ def backward_rows(frame, like, first, last, task):
                 recompute_traces(frame, like, top, together, lanes, begin, count, traces)
             if substeps > 1:
                 clear(lines_g, lines * block, zero)
+            for lane in range(lanes):
+                put(waiting, lane, count)
             for i in range(count - 1, -1, -1):
                 step = begin + i
                 t, k = step // substeps, step % substeps
@@ -244,6 +246,12 @@ def backward_rows(frame, like, first, last, task):
                     if not dense:
                         for lane in range(together):
                             if get(cut, lane) != 0:
+                                if delayed:  # what was sent after the reset, while its gradients are there
+                                    delayed_gradients(
+                                        frame, like, gweights, top + lane, begin, i + 1, get(waiting, lane),
+                                        shifted(kept, lane * padded), block, unsorted,
+                                    )  # fmt: skip
+                                    put(waiting, lane, i + 1)
                                 for d in range(ahead):
                                     here = 0
                                     if delayed:
@@ -302,24 +310,16 @@ def backward_rows(frame, like, first, last, task):
                         for w in range(words):
                             place = (step * rows + top + lane) * units + 16 * w
                             store_part(gdrive, place, load(here_g, lane * padded + 16 * w), part(w, units))
-                if delayed:
-                    for lane in range(together):
-                        here, g = 2 * (t * rows + top + lane), shifted(kept_t, i * block + lane)
-                        first_event, last_event = get(event_marks, here), get(event_marks, here + 1)
-                        delayed_gradient(
-                            frame, like, gweights, event_index, event_value, first_event, last_event, True, g, lanes
-                        )
-                        end = 0
-                        for w in range(words):
-                            z = word(spike_bits, (step * rows + top + lane) * words + w)
-                            end = pack_indices(unsorted, end, z, inputs + 16 * w)
-                        if not final:  # the last spikes are still to be sent by the next run
-                            g = shifted(g, block)
-                            delayed_gradient(frame, like, gweights, unsorted, values, 0, end, False, g, lanes)
                 has_product = True
 
-            # the weight gradients of the chunk, sender by sender
-            if not delayed:
+            # the weight gradients of the chunk: row by row with delays, else sender by sender
+            if delayed:
+                for lane in range(together):
+                    delayed_gradients(
+                        frame, like, gweights, top + lane, begin, 0, get(waiting, lane),
+                        shifted(kept, lane * padded), block, unsorted,
+                    )  # fmt: skip
+            else:
                 sort_events(frame, like, top, together, lanes, begin, count, counts, index, values)
                 source = kept
                 if substeps > 1:
@@ -393,18 +393,8 @@ def backward_rows(frame, like, first, last, task):
                     if get(z0, row * units + j) != 0:
                         put(unsorted, 0, np.int32(inputs + j))
                         if delayed:
-                            delayed_gradient(
-                                frame,
-                                like,
-                                gweights,
-                                unsorted,
-                                values,
-                                0,
-                                1,
-                                False,
-                                shifted(kept_t, lane),
-                                lanes,
-                            )
+                            g = shifted(kept, lane * padded)
+                            delayed_gradient(frame, like, gweights, unsorted, values, 0, 1, False, g)
                         else:
                             for q in range(0, padded, 16):
                                 add_to(gweights, (inputs + j) * padded + q, load(first_g, q))

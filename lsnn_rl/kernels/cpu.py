@@ -262,27 +262,32 @@ class _Fused(torch.autograd.Function):
         entries.setdefault("GY0", _address(blank))
         want_x = ctx.needs_input_grad[1]
         gdrive = torch.empty(steps * prepared.substeps, n, units, dtype=dtype) if want_x else None
-        gweights = torch.zeros(tasks, inputs + units, 16 * words, dtype=dtype)
         gout = torch.zeros(tasks, units, 16 * out_words, dtype=dtype)
         gconstants = torch.zeros(tasks, 4, 16 * words, dtype=dtype) if keep["trained"] else None
-        entries |= {"GDRIVE": _address(gdrive), "GWEIGHTS": _address(gweights), "GOUT_WEIGHTS": _address(gout)}
+        entries |= {"GDRIVE": _address(gdrive), "GOUT_WEIGHTS": _address(gout)}
         entries |= {"GCONSTANTS": _address(gconstants)}
 
         rows = prepared.tensors["WEIGHTS"]
         recurrent = rows[inputs : inputs + units]
-        lists = _lists(prepared, recurrent, entries, lanes)
+        lists = _lists(prepared, recurrent)
         out_tiles = tiles(padded((prepared.tensors["OUT_WEIGHTS"][:units, :readouts]).t(), 16 * words))
         entries |= {name: _address(value) for name, value in lists.items()} | {"DENSE_OUT_WEIGHTS": _address(out_tiles)}
         entries["DENSE"] = int("DENSE_WEIGHTS" in lists)
         frame, like = new_frame(compiled.VERSION, entries), prepared.like
-        if not entries["DENSE"]:
-            compiled.lists(frame, like, False)
+        compiled.lists(frame, like, False)
+        size = (inputs + units) * 16 * words if prepared.delays == 1 else int(lists["GRADIENT_STARTS"][-1])
+        gweights = torch.zeros(tasks, size, dtype=dtype)
+        frame[1 + slots.GWEIGHTS] = _address(gweights)
         threads.run_all(
             [partial(compiled.backward, frame, like, a, b, task) for task, (a, b) in enumerate(keep["ranges"])]
         )
 
         scale = prepared.charge if prepared.delays == 1 else torch.ones_like(prepared.charge)
-        g = gweights.sum(0)[:, :units]
+        g = gweights.sum(0)
+        if prepared.delays > 1:
+            owners = torch.from_numpy(lists["GRADIENT_OWNERS"][: len(g)])
+            g = g.new_zeros((inputs + units) * 16 * words + 1).index_copy_(0, owners, g)[:-1]
+        g = g.view(inputs + units, 16 * words)[:, :units]
         gin, grec = g[:inputs].t() * scale[:, None], g[inputs:].t() * scale[:, None]
         gwout = gout.sum(0)[:, :readouts].t() * prepared.out_charge
         gx = _input_gradient(ctx, prepared, gdrive, rows, given.get("ring")) if want_x else None
@@ -300,18 +305,26 @@ class _Fused(torch.autograd.Function):
         return None, gx, gin, grec, gwout, *constants, *states
 
 
-def _lists(prepared: Prepared, recurrent: Tensor, entries: dict[str, int], lanes: int) -> dict[str, Any]:
-    """The recurrent weights for the backward product: lists of what exists, or all of them cut into tiles."""
+def _lists(prepared: Prepared, recurrent: Tensor) -> dict[str, Any]:
+    """The recurrent weights for the backward product: lists of what exists, or all of them cut into tiles. And with
+    delays the synapses that get a gradient."""
     units, exist = prepared.units, int((recurrent != 0).sum())
     if prepared.delays == 1 and exist > DENSE_ABOVE * units * units:
         return {"DENSE_WEIGHTS": tiles(recurrent_by_receiver(recurrent, units))}
-    number = prepared.like.dtype
-    return {
+    room = exist + 4 * units + 16
+    lists = {
         "LIST_ORDER": np.empty(units, np.int32),
         "LIST_STARTS": np.empty(units + 1, np.int64),
-        "LIST_INDEX": np.empty(exist + 4 * units + 16, np.int32),
-        "LIST_WEIGHTS": np.empty(exist + 4 * units + 16, number),
+        "LIST_INDEX": np.empty(room, np.int32),
+        "LIST_WEIGHTS": np.empty(room, prepared.like.dtype),
     }
+    if prepared.delays > 1:
+        senders = prepared.inputs + units
+        room = int((prepared.tensors["DELAY_OF"][:senders, :units] >= 0).sum()) + 4 * senders
+        lists["GRADIENT_STARTS"] = np.empty(senders + 1, np.int64)
+        lists["GRADIENT_PLACES"] = np.empty(room, np.int32)
+        lists["GRADIENT_OWNERS"] = np.empty(room, np.int64)
+    return lists
 
 
 def recurrent_by_receiver(recurrent: Tensor, units: int) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from lsnn_rl.kernels import frame as slot
-from lsnn_rl.kernels.rows import accumulate
+from lsnn_rl.kernels.rows import accumulate, scatter
 from lsnn_rl.kernels.simd import (
     above,
     absolute,
@@ -107,16 +107,14 @@ def begin_row(frame, like, row, state, last_spikes):
 @njit(nogil=True)
 def scatter_delayed(frame, like, ring, index, value, first, last, weighted):
     """Add the weights of each sender's synapses into the ring of future currents, each in the slot of its delay."""
-    starts, targets = pointer(frame, slot.FAN_STARTS, np.int64), pointer(frame, slot.FAN_TARGETS, np.int32)
+    starts, places = pointer(frame, slot.FAN_STARTS, np.int64), pointer(frame, slot.FAN_PLACES, np.int32)
     weights = pointer(frame, slot.FAN_WEIGHTS, like)
     for event in range(first, last):
         sender = np.int64(get(index, event))
         size = like.dtype.type(1)
         if weighted:
             size = get(value, event)
-        for synapse in range(get(starts, sender), get(starts, sender + 1)):
-            place = np.int64(get(targets, synapse))
-            put(ring, place, get(ring, place) + size * get(weights, synapse))
+        scatter(ring, places, weights, size, get(starts, sender), get(starts, sender + 1))
 
 
 @njit(nogil=True, forceinline=True)
@@ -125,7 +123,7 @@ def update_word(
 ):  # fmt: skip
     """16 units of all rows through one step: new state, new spikes appended to the lists, slopes kept for backward.
 
-    `more` is whatever is rarely wanted: delays, spikes as numbers, voltages, the last state. The flags are constants
+    `more` is whatever is rarely wanted: spikes as numbers, voltages, the last state. The flags are constants
     where
     this is inlined.
     """
@@ -139,7 +137,7 @@ def update_word(
     )
     constants = shifted(pointer(frame, slot.CONSTANTS, like), w * CONSTANTS_A_WORD)
     spike_bits, active_bits = pointer(frame, slot.SPIKE_BITS, np.uint16), pointer(frame, slot.ACTIVE_BITS, np.uint16)
-    slopes = pointer(frame, slot.SLOPES, like)
+    slopes, delayed = pointer(frame, slot.SLOPES, like), get(frame, slot.DELAYS) > 1
     baseline, decay, beta = load(constants, 0), load(constants, 32), load(constants, 80)
     decay_b, gain_b, inverse = load(constants, 48), load(constants, 64), load(constants, 16)
     state_size, list_size = words * STATE_A_WORD, 16 * words + 32
@@ -147,7 +145,7 @@ def update_word(
         state = shifted(states, lane * state_size + w * STATE_A_WORD)
         arriving = load(currents, lane * stride + 16 * w)
         v = add(load(state, 0), arriving)
-        if more and get(frame, slot.DELAYS) > 1:
+        if delayed:
             v = fma(load(constants, 96), arriving, load(state, 0))
         threshold, b = baseline, zero
         if trace:
@@ -298,7 +296,7 @@ def forward_rows(frame, like, first, last):
     if keep:
         event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
     clear(zeros, wide, zero)
-    more = delays > 1 or get(frame, slot.SPIKES) != 0 or (keep and get(frame, slot.VOLTAGES) != 0)
+    more = get(frame, slot.SPIKES) != 0 or (keep and get(frame, slot.VOLTAGES) != 0)
     broken, blocks = 0, (rows + FORWARD_ROWS - 1) // FORWARD_ROWS
 
     for top in range(first, last, FORWARD_ROWS):

@@ -64,13 +64,13 @@ EVENT_MARKS = 44
 TRACES = 45
 VOLTAGES = 46
 
-# lists of synapses: of each sender, with delay * padded units + receiver (forward); of each sender sorted by length
-# (backward)
+# lists of synapses: with delays those of each sender, for the forward pass (FAN) and for the gradients (GRADIENT), and
+# where a list's gradients belong in [I + H, padded units]; of each unit sorted by length, for the product backward
 FAN_STARTS = 47
-FAN_TARGETS = 48
+FAN_PLACES = 48  # delay * padded units + receiver
 FAN_WEIGHTS = 49
-FAN_RECEIVERS = 50
-FIXED_MASK = 51  # 1 if synapses that do not exist need no gradient
+GRADIENT_STARTS = 50
+GRADIENT_PLACES = 51
 LIST_ORDER = 52
 LIST_STARTS = 53
 LIST_INDEX = 54
@@ -101,7 +101,7 @@ GWEIGHTS = 74
 GOUT_WEIGHTS = 75
 GCONSTANTS = 76
 GDRIVE = 77
-DELAY_OF = 78
-SCRATCH = 79
+DELAY_OF = 78  # [I + H, padded units], -1 where a synapse gets no gradient
+GRADIENT_OWNERS = 79
 
 SIZE = 80

@@ -53,27 +53,49 @@ def list_synapses(frame, like):
 
 @njit(nogil=True)
 def list_fans(frame, like):
-    """For each input and unit the synapses as delay * padded + receiver, with receivers and weights.
-
-    Under a fixed mask those are the synapses it leaves (the others have delay -1), otherwise the weights that are not
-    zero.
-    """
+    """For each input and unit the existing synapses as delay * padded + receiver, with weights; padded as above."""
     senders, units = get(frame, slot.INPUTS) + get(frame, slot.UNITS), get(frame, slot.UNITS)
-    padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0
+    padded = 16 * get(frame, slot.WORDS)
     weights, delay_of = pointer(frame, slot.WEIGHTS, like), pointer(frame, slot.DELAY_OF, np.int32)
-    starts, targets = pointer(frame, slot.FAN_STARTS, np.int64), pointer(frame, slot.FAN_TARGETS, np.int32)
-    receivers, values = pointer(frame, slot.FAN_RECEIVERS, np.int32), pointer(frame, slot.FAN_WEIGHTS, like)
+    starts, places = pointer(frame, slot.FAN_STARTS, np.int64), pointer(frame, slot.FAN_PLACES, np.int32)
+    values = pointer(frame, slot.FAN_WEIGHTS, like)
     end = 0
     for sender in range(senders):
         put(starts, sender, end)
         for receiver in range(units):
             weight = get(weights, sender * padded + receiver)
-            delay = np.int64(get(delay_of, sender * padded + receiver))
-            if delay >= 0 and (fixed or weight != 0):
-                put(targets, end, np.int32(delay * padded + receiver))
-                put(receivers, end, np.int32(receiver))
+            if weight != 0:
+                put(places, end, np.int32(get(delay_of, sender * padded + receiver) * padded + receiver))
                 put(values, end, weight)
                 end += 1
+        while end % 4 != 0:
+            put(places, end, np.int32(0))
+            put(values, end, like.dtype.type(0))
+            end += 1
+    put(starts, senders, end)
+
+
+@njit(nogil=True)
+def list_gradients(frame):
+    """For each input and unit the synapses that get a gradient, as delay * lanes * padded + receiver, and their owner:
+    where in [I + H, padded] their weight stands, or just behind the matrix for what only pads a list."""
+    senders, units = get(frame, slot.INPUTS) + get(frame, slot.UNITS), get(frame, slot.UNITS)
+    padded, lanes = 16 * get(frame, slot.WORDS), get(frame, slot.LANES)
+    delay_of, owners = pointer(frame, slot.DELAY_OF, np.int32), pointer(frame, slot.GRADIENT_OWNERS, np.int64)
+    starts, places = pointer(frame, slot.GRADIENT_STARTS, np.int64), pointer(frame, slot.GRADIENT_PLACES, np.int32)
+    end = 0
+    for sender in range(senders):
+        put(starts, sender, end)
+        for receiver in range(units):
+            delay = np.int64(get(delay_of, sender * padded + receiver))
+            if delay >= 0:
+                put(places, end, np.int32(delay * lanes * padded + receiver))
+                put(owners, end, sender * padded + receiver)
+                end += 1
+        while end % 4 != 0:
+            put(places, end, np.int32(0))
+            put(owners, end, senders * padded)
+            end += 1
     put(starts, senders, end)
 
 
@@ -83,10 +105,14 @@ def entry(version):
     @njit(nogil=True, cache=True)
     def lists(frame, like, fans):
         if frame[0] == version:
+            slots = shifted(data(frame), 1)
             if fans:
-                list_fans(shifted(data(frame), 1), like)
+                list_fans(slots, like)
             else:
-                list_synapses(shifted(data(frame), 1), like)
+                if get(slots, slot.DENSE) == 0:
+                    list_synapses(slots, like)
+                if get(slots, slot.DELAYS) > 1:
+                    list_gradients(slots)
         return frame[0]
 
     return lists

@@ -113,10 +113,8 @@ def prepare(
         delay = torch.cat([network.delay_in, network.delay_rec - 1], dim=1).to(torch.int32)
         if network.mask_in is not None and network.mask_rec is not None:
             delay[torch.cat([network.mask_in, network.mask_rec], dim=1) == 0] = -1
-            result.slots["FIXED_MASK"] = 1
         if not network.dormant_gradients:
             delay[torch.cat([w_in, w_rec], dim=1) == 0] = -1
-            result.slots["FIXED_MASK"] = 1
         result.keep("DELAY_OF", padded(delay.t(), 16 * words))
     bits = 64 if dtype == torch.float64 else 32
     leak = 0 if network.kappa is None else 1 if bool((kappa == kappa[0]).all()) else 2
@@ -130,12 +128,11 @@ def prepare(
 
 def list_fans(prepared: Prepared) -> None:
     """With delays: the synapses of each sender as a list, for the forward pass."""
-    possible = prepared.tensors["DELAY_OF" if "FIXED_MASK" in prepared.slots else "WEIGHTS"]
-    exist = int((possible >= 0).sum() if "FIXED_MASK" in prepared.slots else (possible != 0).sum())
-    prepared.keep("FAN_STARTS", np.empty(prepared.inputs + prepared.units + 1, np.int64))
-    prepared.keep("FAN_TARGETS", np.empty(exist + 1, np.int32))
-    prepared.keep("FAN_RECEIVERS", np.empty(exist + 1, np.int32))
-    prepared.keep("FAN_WEIGHTS", np.empty(exist + 1, prepared.like.dtype))
+    senders = prepared.inputs + prepared.units
+    room = int((prepared.tensors["WEIGHTS"] != 0).sum()) + 4 * senders
+    prepared.keep("FAN_STARTS", np.empty(senders + 1, np.int64))
+    prepared.keep("FAN_PLACES", np.empty(room, np.int32))
+    prepared.keep("FAN_WEIGHTS", np.empty(room, prepared.like.dtype))
     compiled.lists(new_frame(compiled.VERSION, prepared.slots), prepared.like, True)
 
 

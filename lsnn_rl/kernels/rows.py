@@ -176,6 +176,52 @@ def _sparse_product(context: Any, target, source, order, starts, index, weights,
     return signature, generate
 
 
+@intrinsic
+def scatter(context: Any, target, places, weights, factor, first, last) -> Any:
+    """target[places[e]] += factor * weights[e] for e in first .. last, which are multiples of 4.
+
+    Unrolled by hand: numba would try vectors, whose gathers cost more than they save on lists as short as a fan.
+    """
+    signature = types.void(target, places, weights, factor, types.int64, types.int64)
+
+    def generate(ctx: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        target, places, weights, factor, first, last = args
+        four = splat(builder, factor, 4)
+        with cgutils.for_range_slice(builder, first, last, I64(4), I64) as (entry, _):
+            parts = _hidden(builder, builder.fmul(four, load_vector(builder, weights, entry, 4)))
+            for k in range(4):
+                place = at(builder, target, _place(builder, places, entry, k))
+                part = builder.extract_element(parts, I32(k))
+                builder.store(builder.fadd(builder.load(place), part), place)
+        return ctx.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def gather(context: Any, target, source, places, factor, first, last) -> Any:
+    """target[e] += factor * source[places[e]] for e in first .. last, which are multiples of 4."""
+    signature = types.void(target, source, places, factor, types.int64, types.int64)
+
+    def generate(ctx: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        target, source, places, factor, first, last = args
+        four = splat(builder, factor, 4)
+        with cgutils.for_range_slice(builder, first, last, I64(4), I64) as (entry, _):
+            parts = ir.Constant(ir.VectorType(factor.type, 4), ir.Undefined)
+            for k in range(4):
+                part = builder.load(at(builder, source, _place(builder, places, entry, k)))
+                parts = builder.insert_element(parts, part, I32(k))
+            total = fused(builder, four, parts, load_vector(builder, target, entry, 4))
+            store_vector(builder, total, target, entry)
+        return ctx.get_dummy_value()
+
+    return signature, generate
+
+
+def _place(builder: ir.IRBuilder, places: ir.Value, entry: ir.Value, k: int) -> ir.Value:
+    return builder.sext(builder.load(at(builder, places, builder.add(entry, I64(k)))), I64)
+
+
 _ONE, _TWO, _THREE, _TILE_8, _TILE_16, _TILE_32 = ((1,) * count for count in (1, 2, 3, 8, 16, 32))  # sizes, as types
 
 

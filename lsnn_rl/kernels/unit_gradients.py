@@ -103,7 +103,7 @@ def step_word(
 
     later and now are g at t+1 and t; kept is g as currents see it, with delays. `more` is whatever is rarely there:
     gradients
-    of spikes and of the last state, delays, trained constants. The flags are constants where this is inlined.
+    of spikes and of the last state, trained constants. The flags are constants where this is inlined.
     """
     f = like.dtype.type
     zero, two, dampening = fill(f(0)), fill(f(2)), fill(get(pointer(frame, slot.DAMPENING, like), 0))
@@ -166,7 +166,7 @@ def step_word(
         if more and last and get(frame, slot.GV1) != 0:
             g = add(g, load_part(pointer(frame, slot.GV1, like), outside, exist))
         store(now, q, g)
-        if more and delayed:
+        if delayed:
             store(kept, q, mul(load(constants, 96), g))
 
 

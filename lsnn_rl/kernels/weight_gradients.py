@@ -4,11 +4,13 @@ import numpy as np
 from numba import njit
 
 from lsnn_rl.kernels import frame as slot
+from lsnn_rl.kernels.rows import gather
 from lsnn_rl.kernels.simd import (
     get,
     pack_indices,
     pointer,
     put,
+    shifted,
     word,
 )  # fmt: skip
 
@@ -81,27 +83,33 @@ def sort_spikes(frame, like, top, together, lanes, begin, count, counts, index, 
 
 
 @njit(nogil=True)
-def delayed_gradient(frame, like, gweights, index, value, first, last, weighted, kept, lanes):
-    """gweights[sender, i] += value * kept[delay of (sender, i), i], where kept is one of `lanes` rows, [slot, i, lane].
-
-    For the synapses of a fixed mask, or else for all that there could be. The places are those that the product over
-    the existing synapses has just read: they are still in the cache.
-    """
-    padded, fixed = 16 * get(frame, slot.WORDS), get(frame, slot.FIXED_MASK) != 0
-    delay_of, starts = pointer(frame, slot.DELAY_OF, np.int32), pointer(frame, slot.FAN_STARTS, np.int64)
-    targets, receivers = pointer(frame, slot.FAN_TARGETS, np.int32), pointer(frame, slot.FAN_RECEIVERS, np.int32)
+def delayed_gradient(frame, like, gsynapses, index, value, first, last, weighted, kept):
+    """gsynapses[s] += value * kept[delay, receiver] for every synapse s that an event's sender has and that gets a
+    gradient; kept is one row of [slot, lane, unit]."""
+    starts, places = pointer(frame, slot.GRADIENT_STARTS, np.int64), pointer(frame, slot.GRADIENT_PLACES, np.int32)
     for event in range(first, last):
         sender = np.int64(get(index, event))
         size = like.dtype.type(1)
         if weighted:
             size = get(value, event)
-        base = sender * padded
-        if fixed:
-            for synapse in range(get(starts, sender), get(starts, sender + 1)):
-                i = np.int64(get(receivers, synapse))
-                g = get(kept, np.int64(get(targets, synapse)) * lanes)
-                put(gweights, base + i, get(gweights, base + i) + size * g)
-        else:
-            for i in range(padded):
-                g = get(kept, (np.int64(get(delay_of, base + i)) * padded + i) * lanes)
-                put(gweights, base + i, get(gweights, base + i) + size * g)
+        gather(gsynapses, kept, places, size, get(starts, sender), get(starts, sender + 1))
+
+
+@njit(nogil=True)
+def delayed_gradients(frame, like, gsynapses, row, begin, low, high, kept, block, spikes):
+    """Those of a row's events in the steps low .. high of a chunk, one row after the other: the gradients of a row's
+    next steps fit into the first-level cache."""
+    steps, substeps = get(frame, slot.STEPS) * get(frame, slot.SUBSTEPS), get(frame, slot.SUBSTEPS)
+    rows, inputs, words = get(frame, slot.ROWS), get(frame, slot.INPUTS), get(frame, slot.WORDS)
+    event_index, event_value = pointer(frame, slot.EVENT_INDEX, np.int32), pointer(frame, slot.EVENT_VALUE, like)
+    marks, spike_bits = pointer(frame, slot.EVENT_MARKS, np.int64), pointer(frame, slot.SPIKE_BITS, np.uint16)
+    for i in range(low, high):
+        step, g = begin + i, shifted(kept, i * block)
+        here = (step // substeps) * rows + row
+        first, last = get(marks, 2 * here), get(marks, 2 * here + 1)
+        delayed_gradient(frame, like, gsynapses, event_index, event_value, first, last, True, g)
+        if step < steps - 1:  # the last spikes are still to be sent by the next run
+            end = 0
+            for w in range(words):
+                end = pack_indices(spikes, end, word(spike_bits, (step * rows + row) * words + w), inputs + 16 * w)
+            delayed_gradient(frame, like, gsynapses, spikes, event_value, 0, end, False, shifted(g, block))
