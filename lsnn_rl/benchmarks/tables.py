@@ -33,7 +33,8 @@ def _table(workload: dict[str, Any]) -> Table:
     rows: list[tuple[Any, ...]] = [("ours", ours, 1.0, workload["ours_median_ms"], workload[last])]
     for name, peer in workload["peers"].items():
         rows.append((name, peer["ms"], peer["ratio"], peer["median_ms"], peer[last]))
-    for key, name in (("delays", "ours, delays"), ("floor", "floor")):
+    others = {"delays": "ours, delays", "delays_dormant": "ours, delays, dormant gradients", "floor": "floor"}
+    for key, name in others.items():
         if f"{key}_ms" in workload:
             rows.append((name, workload[f"{key}_ms"], workload[f"{key}_ms"] / ours, None, None))
     if workload.get("formula_mb"):

@@ -46,7 +46,6 @@ class Call:
 
 STATE = ("v", "b", "z", "refractory", "readout", "ring")
 DENSE_ABOVE = 0.45  # density of the recurrent weights from which a dense product is faster
-CACHE = 3 * 2**19  # bytes; above it 8 rows were faster than 16, on a core with a second-level cache of 1 MB
 CHUNK = 8  # simulation steps (rounded up to whole inputs) whose gradients are kept in the second-level cache
 
 
@@ -173,7 +172,7 @@ def _forward(
     if keep is not None:
         entries |= _room(prepared, steps, n, keep)
     frame = new_frame(compiled.VERSION, entries)
-    lanes = threads.lanes_for(n, _widest(prepared))
+    lanes = threads.lanes_for(n, 32 if prepared.delays == 1 else 16)  # with delays the next D steps of all are read
     ranges = threads.split(n, lanes, steps * prepared.substeps * n * units)
     threads.run_all([partial(compiled.forward, frame, prepared.like, a, b) for a, b in ranges])
     if frame[1 + slots.STATUS]:
@@ -185,15 +184,6 @@ def _forward(
         new["refractory"] = old["refractory"] * (1 if starts is None else ~starts.any(0)[:, None])
     kept = {"old": old, "ranges": ranges, "lanes": lanes, "entries": entries}
     return [readout, total, emitted, *new.values()], kept
-
-
-def _widest(prepared: Prepared) -> int:
-    """Rows of the batch to be taken back together. With delays the gradients of D steps and a chunk are read at random
-    places: those of 16 rows, or of 8, should fit into the second-level cache."""
-    if prepared.delays == 1:
-        return 32
-    read = 1.5 * prepared.delays * 16 * words_of(prepared.units) * prepared.charge.element_size()
-    return 16 if 16 * read <= CACHE else 8
 
 
 def _room(prepared: Prepared, steps: int, n: int, keep: dict[str, Any]) -> dict[str, int]:
