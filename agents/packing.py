@@ -48,13 +48,22 @@ class Packing:
 
 
 class Core(nn.Module):
-    """Encoder and network, with the three numbers that upstream reads off an nn.LSTM."""
+    """Encoder and network, with the three numbers that upstream reads off an nn.LSTM.
+
+    With `direct` the input lines stand behind the readouts, as in the extended state of an echo state network.
+    """
 
     num_layers = 1
 
-    def __init__(self, encoder: Encoder | KeyedPoisson, network: RecurrentNetwork | FeedForward, inputs: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder | KeyedPoisson,
+        network: RecurrentNetwork | FeedForward,
+        inputs: int,
+        direct: bool = False,
+    ) -> None:
         super().__init__()
-        self.encoder, self.network = encoder, network
+        self.encoder, self.network, self.direct = encoder, network, direct
         self.packing = Packing(self.initial_state(1))
         self.input_size, self.hidden_size = inputs, self.packing.width
 
@@ -65,12 +74,18 @@ class Core(nn.Module):
     def run(self, features: Tensor, state: State, starts: Tensor, counts: bool = False) -> tuple[Output, State]:
         """Run features [T, N, F] from `state`, reset where `starts` [T, N]; the Output and the state after."""
         check_rows(state, features.shape[1])
-        if not isinstance(self.encoder, KeyedPoisson):
-            return self.network.run(self.encoder(features), state, starts, counts=counts)
-        age = ages(state[AGE][:, 0], starts)
-        state = {name: value for name, value in state.items() if name != AGE}
-        output, state = self.network.run(self.encoder(features, age), state, starts, counts=counts)
-        return output, {**state, AGE: age[-1].unsqueeze(1)}
+        if isinstance(self.encoder, KeyedPoisson):
+            age = ages(state[AGE][:, 0], starts)
+            lines = self.encoder(features, age)
+            inner = {name: value for name, value in state.items() if name != AGE}
+            output, state = self.network.run(lines, inner, starts, counts=counts)
+            state = {**state, AGE: age[-1].unsqueeze(1)}
+        else:
+            lines = self.encoder(features)
+            output, state = self.network.run(lines, state, starts, counts=counts)
+        if self.direct:
+            output = output._replace(readout=torch.cat([output.readout, lines], -1))
+        return output, state
 
 
 def join(actor: State, critic: State) -> State:

@@ -25,9 +25,11 @@ from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
 from lsnn_rl.agents.observations import check_finite, check_spaces, each, to_tensor, warn_beyond
 from lsnn_rl.agents.packing import Core, join, split
+from lsnn_rl.agents.poisson import KeyedPoisson
 from lsnn_rl.agents.pretrained import Taken, load_cell
 from lsnn_rl.agents.privileged import PrivilegedCritic
 from lsnn_rl.agents.upstream import UpstreamFace
+from lsnn_rl.encoders import Encoder
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network import RecurrentNetwork
 from lsnn_rl.rewiring import REWIRINGS
@@ -66,6 +68,8 @@ class LSNNPolicy(UpstreamFace):
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
         told_size: V numbers of the hidden task that the critic is told where `task` is given (`agents/privileged.py`);
             without a `task` values are then those of a layer that nobody trained. None for no such critic.
+        direct_input: actions and values read the input lines beside the readouts, as those of an echo state network do:
+            what is seen now acts at once, without waiting for the membranes.
         rate_cost, rate_target_hz: cost on firing rates, for upstream's algorithm only, which has no place for such
             costs (it hands over no mask, so padded steps count too). `lsnn_rl.RecurrentPPO` takes `auxiliary=`.
         connectivity: fraction of the actor's synapses that may exist at a time, rewired by DEEP R while it learns.
@@ -120,6 +124,7 @@ class LSNNPolicy(UpstreamFace):
         log_std_min: float | None = None,
         task_size: int | None = None,
         told_size: int | None = None,
+        direct_input: bool = False,
         rate_cost: float = 0.0,
         rate_target_hz: float = 10.0,
         connectivity: float | None = None,
@@ -137,7 +142,9 @@ class LSNNPolicy(UpstreamFace):
             raise BadValue("log_std_min goes with Gaussian actions, found use_sde=True. Leave one of the two out.")
         building.check_upstream_defaults(n_lstm_layers, lstm_kwargs)
         shared, own = building.critic_core(shared_lstm, enable_critic_lstm, share_features_extractor)
-        self.lstm_output_dim = readouts  # read while the base class builds
+        # Read while the base class builds, by `_build_mlp_extractor`.
+        self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
+        self.normalized, self.direct_input, self._plain = normalized, direct_input, plain
         # Past upstream's own constructor, which would build an nn.LSTM of packed size: millions of useless weights.
         super(RecurrentActorCriticPolicy, self).__init__(
             observation_space,
@@ -163,16 +170,15 @@ class LSNNPolicy(UpstreamFace):
         self.cell = self._which_cell(cell)
         self.rewiring, fixed = building.wiring(self.cell, connectivity, rewiring)
         self.network_options = building.with_neurons(self.cell, lstm_hidden_size, {**network, **fixed})
-        self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
-        self.normalized, self.keep_direction = normalized, keep_direction
+        self.keep_direction = keep_direction
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
         self.told_size, self.rate_cost, self.rate_target_hz = told_size, rate_cost, rate_target_hz
         self.shared_lstm, self.enable_critic_lstm = shared, own
 
         self.lstm_kwargs: dict[str, Any] = {}  # upstream's attribute
-        self.lstm_actor = self._make_core(plain)
-        self.lstm_critic = self._make_core(plain) if own else None
-        self.critic = None if shared or own else nn.Linear(self.features_dim, readouts)
+        self.lstm_actor = self._make_core()
+        self.lstm_critic = self._make_core() if own else None
+        self.critic = None if shared or own else nn.Linear(self.features_dim, self.lstm_output_dim)
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
         self.told_critic = PrivilegedCritic(self.features_dim, readouts, told_size) if told_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
@@ -271,6 +277,7 @@ class LSNNPolicy(UpstreamFace):
             "log_std_min": self.log_std_min,
             "task_size": self.task_size,
             "told_size": self.told_size,
+            "direct_input": self.direct_input,
             "rate_cost": self.rate_cost,
             "rate_target_hz": self.rate_target_hz,
             "rewiring": self.rewiring,
@@ -328,7 +335,13 @@ class LSNNPolicy(UpstreamFace):
             readout_vf = self.critic(for_vf)
         state = join(actor_state, critic_state) if critic_state else actor_state
         latent_pi = self.mlp_extractor.forward_actor(actor.readout)
-        return latent_pi, self.mlp_extractor.forward_critic(readout_vf), actor.readout, spikes, state
+        return (
+            latent_pi,
+            self.mlp_extractor.forward_critic(readout_vf),
+            actor.readout[..., : self.readouts],
+            spikes,
+            state,
+        )
 
     def _action_params(self, latent_pi: Tensor) -> Tensor:
         params = self.action_net(latent_pi)
@@ -346,16 +359,23 @@ class LSNNPolicy(UpstreamFace):
             )
         return cell or self.pinned_cell or "lsnn"
 
-    def _make_core(self, plain: bool) -> Core:
+    def _build_mlp_extractor(self) -> None:
+        self.lstm_output_dim = self.readouts + (self._make_encoder().size if self.direct_input else 0)
+        super()._build_mlp_extractor()
+
+    def _make_encoder(self) -> Encoder | KeyedPoisson:
         # Normalised numbers, and those of a user's own features extractor, have no bounds that cells could be tuned to.
-        bounded = plain and not self.normalized
+        bounded = self._plain and not self.normalized
         space = self.observation_space if bounded else spaces.Box(-np.inf, np.inf, (self.features_dim,))
-        encoder = building.make_encoder(self.encoder_name, space, self.encoder_kwargs)
+        return building.make_encoder(self.encoder_name, space, self.encoder_kwargs)
+
+    def _make_core(self) -> Core:
+        encoder = self._make_encoder()
         network = building.make_network(self.cell, encoder.size, self.readouts, self.network_options)
         if encoder.bias_line is not None and self.cell != "none":
             with torch.no_grad():  # a random bias would park cells many thresholds from theirs
                 network.get_parameter("w_in")[:, encoder.bias_line] = 0
-        return Core(encoder, network, self.features_dim)
+        return Core(encoder, network, self.features_dim, self.direct_input)
 
     def _make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:
         optimizer = self.optimizer_class(self.parameters(), **{"lr": learning_rate, **self.optimizer_kwargs})

@@ -221,6 +221,24 @@ def test_the_auxiliary_head_guesses_the_task_at_every_step_and_teaches_the_core(
     assert gradients(policy, "task_guess") == {"lstm_actor.network", "task_net"}
 
 
+@pytest.mark.parametrize("critic", [{}, {"enable_critic_lstm": True}, {"enable_critic_lstm": False}])
+def test_with_direct_input_actions_and_values_add_what_their_weights_say_of_the_lines(critic):
+    policy, obs, first = make(ACTIONS["box"], direct_input=True, **critic), torch.rand(4, 3), torch.ones(4)
+    state = policy.initial_state(4)
+    lines = policy.lstm_actor.encoder(obs)
+    with torch.no_grad():
+        policy.action_net.weight[:, 5:] = 0  # behind the five readouts
+    without = policy.act(obs, state, first, deterministic=True)[0]
+
+    with torch.no_grad():
+        policy.action_net.weight[:, 5:].uniform_(-0.01, 0.01)
+    action = policy.act(obs, state, first, deterministic=True)[0]
+
+    torch.testing.assert_close(action, without + lines @ policy.action_net.weight[:, 5:].T)
+    np.testing.assert_allclose(policy.predict(obs.numpy(), None, first.numpy(), True)[0], action, atol=1e-6)
+    assert policy.action_net.in_features == 5 + lines.shape[-1]
+
+
 def test_spike_counts_are_those_of_all_steps_and_simulation_steps():
     policy = make(substeps=3)
     obs, starts, actions, *_ = play(policy)
