@@ -48,7 +48,7 @@ class Target(NamedTuple):
         return found <= self.value if self.kind == "regret" else found >= self.value
 
 
-LSNNS = ("lsnn", "lsnn_told")  # alone, and taught by a critic that is told the hidden task
+LSNNS = ("lsnn", "lsnn_told", "lsnn_direct")  # alone; taught by a critic that is told the task; and seeing directly
 
 TARGETS = {
     "LSNNArena-v0": Target("normalized", 0.85),
