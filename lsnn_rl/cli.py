@@ -235,7 +235,7 @@ def surgery(
 @app.command()
 def demo(
     minutes: Annotated[float, typer.Option(help="Time to train.")] = 10.0,
-    recipe: Annotated[str, typer.Option(help="What to train.")] = "LSNNArena-v0/lsnn",
+    recipe: Annotated[str, typer.Option(help="What to train.")] = "LSNNArena-v0/lsnn_direct",
     folder: Annotated[Path, typer.Option(help="Where everything goes; an earlier demo there is replaced.")] = Path(
         "runs/demo"
     ),
