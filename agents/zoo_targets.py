@@ -92,16 +92,16 @@ def headline(rows: Sequence[Row]) -> Row | None:
 
 
 def compared(rows: Sequence[Row]) -> list[str]:
-    """Sentences on a world's LSNN beside its controls, by their intervals: "within" if they overlap."""
-    by_agent = {row.agent: row for row in rows if row.score is not None}
+    """Sentences on a world's LSNN beside the best row of each control, by their intervals: "within" if they overlap."""
     ours = headline(rows)
     if ours is None or ours.score is None:
         return []
     sentences = []
     names = {"lstm": "the LSTM", "gru": "the GRU", "lif": "the network without adaptation", "mlp": "the memoryless MLP"}
     for agent, name in names.items():
-        other = by_agent[agent].score if agent in by_agent else None
-        if other is not None:
+        scores = [row.score for row in rows if row.score is not None and row.agent.partition(":")[0] == agent]
+        if scores:
+            other = max(scores, key=lambda score: score.mean)
             place = "above" if ours.score.low > other.high else "below" if ours.score.high < other.low else "within"
             sentences.append(f"{place} the interval of {name}" if place == "within" else f"clearly {place} {name}")
     wiped = ours.control("state_reset")

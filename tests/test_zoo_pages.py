@@ -186,6 +186,13 @@ def test_the_spiking_agent_is_compared_with_its_controls_by_intervals():
     ]
 
 
+def test_a_control_is_as_good_as_its_best_row():
+    def row(agent, goals):
+        return Row(f"{ARENA}/{agent}", Path(), (arena_card(goals),))
+
+    assert compared([row("lsnn", 45.0), row("gru", 20.0), row("gru:longer", 48.0)])[0] == "clearly below the GRU"
+
+
 def test_the_curve_of_several_seeds_is_their_mean_and_of_two_the_band_is_the_span_of_theirs():
     one, two = arena_card(40.0), arena_card(42.0, 1)
     two["curve"] = {"bin_steps": 100, "mean": [3.0, 4.0], "low": [2.9, 3.9], "high": [3.1, 4.1]}
