@@ -161,16 +161,17 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe a person means: a path, a zoo name ("LSNNArena-v0/lsnn"), or a world's id.
+    """The recipe a person means: a path, a zoo name ("LSNNArena-v0/lsnn", "LSNNArena-v0/lstm:direct"), or a world's id.
 
     An id means that world's LSNN from the zoo, or all defaults where the zoo has none. The id of a world that is not of
     this package means settings for short episodes and environments that are stepped one by one.
     """
     if Path(name).exists():
         return read_recipe(name)
-    for place in (ZOO / zoo_name(name), ZOO / zoo_name(name) / "lsnn"):
-        if (place / "recipe.yml").is_file():
-            return read_recipe(place)
+    known = _zoo_recipes()
+    for candidate in (zoo_name(name), f"{zoo_name(name)}/lsnn"):
+        if candidate in known:
+            return read_recipe(known[candidate])
     if name in _world_ids():
         return Recipe.from_dict({"env": {"id": name}})
     if name in gym.registry:
@@ -181,8 +182,14 @@ def find_recipe(name: str) -> Recipe:
 
 
 def zoo_names() -> list[str]:
-    """Names of the recipes that ship with the package, "<env id>/<agent>"."""
-    return sorted(str(file.parent.relative_to(ZOO)) for file in ZOO.glob("*/*/recipe.yml"))
+    """Names of the recipes that ship with the package, "<env id>/<agent>" or "<env id>/<agent>:<variant>"."""
+    return sorted(_zoo_recipes())
+
+
+def _zoo_recipes() -> dict[str, Path]:
+    """Files by name: recipe.yml of an agent's folder, and recipe-VARIANT.yml beside it."""
+    files = {file: file.stem.removeprefix("recipe").replace("-", ":", 1) for file in ZOO.glob("*/*/recipe*.yml")}
+    return {f"{file.parent.relative_to(ZOO).as_posix()}{variant}": file for file, variant in files.items()}
 
 
 def _world_ids() -> list[str]:

@@ -225,7 +225,7 @@ def mean_of(values: Iterable[float | None]) -> float | None:
 
 
 def _rows_in(folder: Path, name: str, supervised: bool) -> list[Row]:
-    variants: dict[str, list[CardData]] = defaultdict(list)
+    variants: defaultdict[str, list[CardData]] = defaultdict(list)
     for file in sorted(folder.glob("card*.json")):
         match = _FILE.fullmatch(file.name)
         if match is None:
@@ -235,8 +235,8 @@ def _rows_in(folder: Path, name: str, supervised: bool) -> list[Row]:
         except ValueError as problem:
             raise BrokenFile(f"{file} is no card: {problem}. Make it again: lsnn-rl zoo reproduce {name}") from problem
         variants[match["variant"] or ""].append({**card, "_file": file.name})
-    if "" not in variants:
-        variants[""] = []
+    for file in folder.glob("recipe*.yml"):  # also those that nobody has trained yet
+        variants[file.stem.removeprefix("recipe").removeprefix("-")]
     return [
         Row(f"{name}:{variant}" if variant else name, folder, tuple(sorted(cards, key=seed_of)), supervised)
         for variant, cards in variants.items()

@@ -25,6 +25,11 @@ def test_a_world_id_means_its_spiking_agent():
     assert find_recipe("LSNNArena-v0") == find_recipe("LSNNArena-v0/lsnn")
 
 
+def test_a_variant_lies_beside_its_recipe():
+    assert find_recipe("zoo/LSNNArena-v0/lstm:direct").policy["direct_input"] is True
+    assert "direct_input" not in find_recipe("LSNNArena-v0/lstm").policy
+
+
 def test_what_is_written_is_read_again(tmp_path):
     recipe = find_recipe("LSNNArena-v0/lsnn").with_changes(["rewiring.connectivity=0.2"])
 
