@@ -48,7 +48,7 @@ class Target(NamedTuple):
         return found <= self.value if self.kind == "regret" else found >= self.value
 
 
-LSNNS = ("lsnn", "lsnn_told", "lsnn_direct")  # alone; taught by a critic that is told the task; and seeing directly
+LSNNS = ("lsnn", "lsnn_told", "lsnn_direct", "lsnn_long")  # alone; its critic told the task; seeing directly; longer
 
 TARGETS = {
     "LSNNArena-v0": Target("normalized", 0.85),
