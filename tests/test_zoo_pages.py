@@ -209,7 +209,7 @@ def test_a_world_s_figure_names_its_own_best_known_player(zoo):
     figure = of_world(zoo(f"{ARENA}/lsnn", {"card.json": arena_card(45.0), "card-seed1.json": arena_card(46.0, 1)}))
 
     said = {text.get_text() for text in figure.axes[0].texts}
-    assert {"lsnn", "gru", "lsnn, state wiped after each goal", "best known: sweep remember", "oracle"} <= said
+    assert {"lsnn", "gru", "its state wiped after each goal", "best known: sweep remember", "oracle"} <= said
     assert figure.axes[0].get_title(loc="left") == "LSNNArena-v0: 100 test lifetimes, 1 to 2 seeds"
 
 

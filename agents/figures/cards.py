@@ -49,6 +49,7 @@ def adaptation(
     of = first["curve"].get("of", "goals per 100 steps")
     figure, axes = canvas(6.4, 3.9, left=0.1 if of.startswith("goals") else 0.12)  # shares have longer numbers
     labels: list[tuple[float, str, str]] = []
+    wiped = [card for card in cards if "state_reset" in card["controls"]]
     for number, card in enumerate(cards):
         colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
         _band(axes, card["curve"], colour, linewidth=2.2)
@@ -57,7 +58,8 @@ def adaptation(
             if control == "state_reset":
                 _band(axes, entry["curve"], colour, linewidth=1.3, linestyle=(0, (3, 1.5)), alpha=0.12)
                 said = CONTROLS[control] if of.startswith("goals") else CONTROLS[control].replace("goal", "trial")
-                labels.append((_end(entry["curve"]), f"{card['agent']}, {said}", colour))
+                whose = "its" if len(wiped) == 1 else f"{card['agent']},"
+                labels.append((_end(entry["curve"]), f"{whose} {said}", colour))
     for key, (name, dashes) in REFERENCES.items():
         if first["references"] is not None:
             rate = (100.0 if of.startswith("goals") else 1.0) * first["references"][key] / length

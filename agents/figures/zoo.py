@@ -14,6 +14,7 @@ from lsnn_rl.agents.figures.style import AGENT_COLOURS, FAINT, INK, STYLE, canva
 from lsnn_rl.agents.popgym_scores import PUBLISHED
 from lsnn_rl.agents.statistics import Interval, mean_interval
 from lsnn_rl.agents.zoo_rows import Row, mmer_of
+from lsnn_rl.agents.zoo_targets import headline
 
 BANDITS = {level: f"POPGymMultiarmedBandit{level}-v0" for level in ("Easy", "Medium", "Hard")}
 
@@ -26,18 +27,22 @@ def has_curve(card: Mapping[str, Any]) -> bool:
 
 
 def of_world(rows: Sequence[Row]) -> Figure | None:
-    """The adaptation curves of a world's agents against its references; None where no card has a curve.
+    """The adaptation curves of a world's LSNN and its controls against the references; None where no card has a curve.
 
-    Bands: 95 % intervals, over seeds where there are several, else over lifetimes. The state-reset control is drawn for
-    the first agent only, the others' are in the table.
+    Bands: 95 % intervals, over seeds where there are several, else over lifetimes. Of several LSNNs the one that the
+    world is judged by is drawn, and for it alone the state-reset control; all others are in the table.
     """
-    shown = [row for row in rows if row.cards and not row.variant and has_curve(row.cards[0])]
+    carded = [row for row in rows if row.cards and not row.variant and has_curve(row.cards[0])]
+    judged = headline(carded)
+    shown = [judged] if judged else []
+    shown += [row for row in carded if not row.agent.startswith("lsnn")]
     if not shown:
         return None
     cards = [together(row.cards, row.agent) for row in shown]
     counts = sorted({len(row.cards) for row in shown})
-    for card in cards[1:]:
-        card["controls"] = {}
+    for row, card in zip(shown, cards, strict=True):
+        if row is not judged:
+            card["controls"] = {}
     first, known = shown[0], shown[0].references
     names = None
     if known is not None:
