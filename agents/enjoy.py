@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lsnn_rl.agents.adapters import as_agent
+from lsnn_rl.agents.adapters import as_agent, name_of
 from lsnn_rl.agents.decoder import Decoder, fit_decoder
+from lsnn_rl.agents.elsewhere import episode_images, most_steps
 from lsnn_rl.agents.film import check_film, write_film
 from lsnn_rl.agents.performance import Performance
+from lsnn_rl.envs.registration import WORLDS
 from lsnn_rl.errors import BadValue
 
 Image = NDArray[np.uint8]
@@ -69,6 +72,8 @@ def record(
 ) -> Path:
     """Film one whole lifetime in about `seconds`; the file's ending, .gif or .mp4, says what it becomes.
 
+    In an environment without lifetimes it is an episode, and what the environment itself draws.
+
     Args:
         agents: one agent, or (with `brain`) a list of two to be shown side by side.
         width: of the film in pixels; the picture's own unless told.
@@ -76,6 +81,10 @@ def record(
     """
     path = check_film(file)
     several = agents if isinstance(agents, list) else [agents]
+    if env_id not in WORLDS:
+        stride = max(1, round(most_steps(env_id) / (seconds * fps)))
+        images = episode_images(_alone(several, env_id), env_id, env_kwargs, lifetime)
+        return write_film(path, islice(images, 0, None, stride), fps, width)
     begin = performances(several, env_id, env_kwargs, split, read_beliefs=brain)
     shows = begin(lifetime)
     try:
@@ -101,6 +110,31 @@ def _images(shows: list[Performance], stride: int, brain: bool) -> Iterator[Imag
             yield view.image(shows, step)
 
 
+def _alone(agents: list[Any], env_id: str) -> Any:
+    if len(agents) > 1:
+        raise BadValue(
+            f"{len(agents)} agents were asked for side by side in {env_id}, where one can be watched at a time. "
+            "Leave --beside out, or choose a world of lsnn_rl."
+        )
+    return agents[0]
+
+
+def _watch_episodes(
+    agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None, first: int, fps: int, episodes: int | None
+) -> None:
+    from lsnn_rl.agents.window import Window
+
+    window: Window | None = None
+    for number in count(first) if episodes is None else range(first, first + episodes):
+        for image in episode_images(agent, env_id, env_kwargs, number):
+            window = window or Window(f"{env_id}: {name_of(agent)}", (image.shape[1], image.shape[0]), fps)
+            if not window.show(window.pygame.surfarray.make_surface(image.swapaxes(0, 1))):
+                window.close()
+                return
+    if window is not None:
+        window.close()
+
+
 def watch(
     agents: Any,
     env_id: str,
@@ -114,6 +148,8 @@ def watch(
 ) -> None:
     """Show lifetimes in a window, one after the other from number `lifetime`, until it is closed.
 
+    In an environment without lifetimes they are episodes, as the environment itself draws them.
+
     Args:
         agents: one agent, or a list of two that live the same lifetimes side by side.
         lifetimes: how many, if not for ever.
@@ -122,8 +158,12 @@ def watch(
     from lsnn_rl.agents.window import Window
 
     several = agents if isinstance(agents, list) else [agents]
+    if env_id not in WORLDS:
+        _watch_episodes(_alone(several, env_id), env_id, env_kwargs, lifetime, fps, lifetimes)
+        return
     begin = performances(several, env_id, env_kwargs, split, read_beliefs=brain)
     scope = Scope(begin, lifetime, say=say, brain=brain)
+    say("Press h for the keys.")
     last = None if lifetimes is None else lifetime + lifetimes - 1
     try:
         window = Window(f"{env_id}: {', '.join(show.name for show in scope.shows)}", scope.view.page, fps)

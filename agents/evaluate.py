@@ -54,7 +54,8 @@ def evaluate(
     Args:
         agent: an Agent, a Stable-Baselines3 or sb3-contrib model, one with Meta-World's MetaLearningAgent protocol, a
             function, a run folder, a zoo name, "hf:user/name" or a classical agent's name.
-        env_id: a world of this package, for example "LSNNArena-v0".
+        env_id: a world of this package, for example "LSNNArena-v0", or any id that Gymnasium knows, where `lifetimes`
+            test episodes are lived as in `evaluate_episodes`.
         split: "test", "train" or "test-ood".
         deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
         controls: any of "state_reset" (the state is wiped one step after each trial ended), "sampled" (actions drawn
@@ -63,13 +64,25 @@ def evaluate(
         slots: how many lifetimes run side by side: a matter of speed (and of the luck of drawn actions).
         name: what the card calls the agent.
         on_progress: called with the share done, 0 to 1.
-    Raises: UnknownName for an agent, world, split or control; BadValue for fewer than one lifetime.
+    Raises: UnknownName for an agent, world, split or control; BadValue for fewer than one lifetime, and for what
+        episodes elsewhere do not have.
     """
     if lifetimes < 1:
         raise BadValue(f"lifetimes = {lifetimes} leaves nothing to average. Give at least 1; a claim needs hundreds.")
     for control in controls:
         if control not in CONTROLS:
             raise unknown_name("control", control, CONTROLS)
+    if env_id in gym.registry and env_id not in WORLDS:
+        from lsnn_rl.agents.episodes import evaluate_episodes  # which stands on this module
+
+        if split != "test" or any(control != "state_reset" for control in controls):
+            raise BadValue(
+                f"split = {split!r} with controls {list(controls)} was asked in {env_id}, which has episodes, not "
+                "lifetimes: of the test alone, and with the state wiped at every step as their control. Leave both out."
+            )
+        return evaluate_episodes(
+            agent, env_id, lifetimes, deterministic, env_kwargs, name=name, on_progress=on_progress
+        )
     began = time.perf_counter()
     kwargs = dict(env_kwargs or {})
     numbers = np.arange(lifetimes)

@@ -161,7 +161,6 @@ def enjoy(
         made = theatre.record(actors, env_id, film, kwargs, split, lifetime, seconds, brain=brain)
         _say(f"Written to {made}.")
     else:
-        _say("Press h for the keys.")
         theatre.watch(actors, env_id, kwargs, split, lifetime, fps, lifetimes, brain, _say)
 
 

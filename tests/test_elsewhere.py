@@ -1,0 +1,86 @@
+"""Where there are episodes, not lifetimes, an agent is scored and watched as well."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from PIL import Image
+
+from lsnn_rl import evaluate
+from lsnn_rl.agents.elsewhere import episode_images
+from lsnn_rl.agents.enjoy import record, watch
+from lsnn_rl.agents.episodes import FIRST_SEED
+from lsnn_rl.errors import BadValue
+
+POLE = "LSNNCartPoleNoVel-v0"
+
+
+def push_right(obs, state, starts):
+    return np.ones(len(obs), dtype=np.int64), state
+
+
+def steps_until_the_pole_falls(episode):
+    """Gymnasium's own CartPole, pushed to the right."""
+    env = gym.make("CartPole-v1")
+    env.reset(seed=FIRST_SEED["test"] + episode)
+    steps, over = 0, False
+    while not over:
+        _, _, terminated, truncated, _ = env.step(1)
+        steps, over = steps + 1, terminated or truncated
+    return steps
+
+
+def test_episodes_are_scored_as_gymnasium_plays_them():
+    card = evaluate(push_right, POLE, lifetimes=3)
+
+    assert card["per_lifetime"]["returns"] == [steps_until_the_pole_falls(k) for k in range(3)]
+    assert card["references"] is None and list(card["controls"]) == ["no_state"]
+
+
+def test_every_step_of_an_episode_is_a_picture_that_gymnasium_draws():
+    images = list(episode_images(push_right, POLE, episode=2))
+    env = gym.make("CartPole-v1", render_mode="rgb_array")
+    env.reset(seed=FIRST_SEED["test"] + 2)
+
+    assert len(images) == steps_until_the_pole_falls(2)
+    assert np.array_equal(images[0], env.render()) and not np.array_equal(images[0], images[-1])
+
+
+def test_an_episode_becomes_a_film(tmp_path):
+    film = record(push_right, POLE, tmp_path / "pole.gif", lifetime=2, seconds=25.0, fps=20)
+
+    with Image.open(film) as pictures:
+        assert pictures.n_frames == steps_until_the_pole_falls(2)
+
+
+def test_an_episode_is_shown_in_a_window(monkeypatch):
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    shown = []
+    monkeypatch.setattr("lsnn_rl.agents.window.Window.show", lambda self, picture: shown.append(picture) or True)
+
+    watch(push_right, POLE, lifetime=2, lifetimes=2, fps=1000)
+
+    assert len(shown) == steps_until_the_pole_falls(2) + steps_until_the_pole_falls(3)
+    assert shown[0].get_size() == (600, 400)
+
+
+def test_what_episodes_do_not_have_is_refused():
+    with pytest.raises(BadValue, match="Leave both out"):
+        evaluate(push_right, POLE, "train", 3)
+    with pytest.raises(BadValue, match="Leave both out"):
+        evaluate(push_right, POLE, lifetimes=3, controls=["reward_shuffled"])
+    with pytest.raises(BadValue, match="Leave --beside out"):
+        record([push_right, push_right], POLE, "pole.gif")
+
+
+def test_an_environment_that_draws_nothing_says_so():
+    gym.register("Blind-v0", lambda **kwargs: _Blind())
+    try:
+        with pytest.raises(BadValue, match="lsnn-rl evaluate"):
+            next(episode_images(push_right, "Blind-v0"))
+    finally:
+        del gym.registry["Blind-v0"]
+
+
+class _Blind(gym.Env):
+    observation_space = gym.spaces.Box(-1, 1, (1,))
+    action_space = gym.spaces.Discrete(2)
