@@ -28,7 +28,7 @@ def episode_images(
     actor = as_agent(agent, env_id, kwargs)
     if "rgb_array" not in _render_modes(env_id, kwargs):
         raise BadValue(
-            f"A picture of {env_id} was asked for, and it draws none. Score the agent there instead: lsnn-rl evaluate RUN"
+            f"A picture of {env_id} was asked for, and it draws none. Score the agent there: lsnn-rl evaluate RUN"
         )
     env = make_env(env_id, 1, render_mode="rgb_array", **kwargs)
     try:
