@@ -16,7 +16,7 @@ from tqdm import tqdm
 from lsnn_rl.agents.adapters import as_agent
 from lsnn_rl.agents.checkpoint import BEST, Snapshot, capture, checkpoints_in, write_checkpoint
 from lsnn_rl.agents.plain import replace_file
-from lsnn_rl.agents.vec_bridge import answers
+from lsnn_rl.envs.registration import has_lifetimes
 
 
 class TrainingProgress(BaseCallback):
@@ -195,7 +195,7 @@ class ValidationCallback(BaseCallback):
         from lsnn_rl.agents import episodes, evaluate
 
         agent = as_agent(self.model, self.env_id, self.env_kwargs)
-        if not answers(self.model.env, ["lifetime_age"]):
+        if not has_lifetimes(self.env_id):
             lives = episodes.live_episodes(
                 agent, self.env_id, self.lifetimes, env_kwargs=self.env_kwargs, split="validation"
             )

@@ -15,7 +15,7 @@ from lsnn_rl.agents.decoder import Decoder, fit_decoder
 from lsnn_rl.agents.elsewhere import episode_images, most_steps
 from lsnn_rl.agents.film import check_film, write_film
 from lsnn_rl.agents.performance import Performance
-from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.registration import has_lifetimes
 from lsnn_rl.errors import BadValue
 
 Image = NDArray[np.uint8]
@@ -81,7 +81,7 @@ def record(
     """
     path = check_film(file)
     several = agents if isinstance(agents, list) else [agents]
-    if env_id not in WORLDS:
+    if not has_lifetimes(env_id):
         stride = max(1, round(most_steps(env_id) / (seconds * fps)))
         images = episode_images(_alone(several, env_id), env_id, env_kwargs, lifetime)
         return write_film(path, islice(images, 0, None, stride), fps, width)
@@ -158,7 +158,7 @@ def watch(
     from lsnn_rl.agents.window import Window
 
     several = agents if isinstance(agents, list) else [agents]
-    if env_id not in WORLDS:
+    if not has_lifetimes(env_id):
         _watch_episodes(_alone(several, env_id), env_id, env_kwargs, lifetime, fps, lifetimes)
         return
     begin = performances(several, env_id, env_kwargs, split, read_beliefs=brain)

@@ -19,6 +19,7 @@ import gymnasium as gym
 import yaml
 
 from lsnn_rl.agents.zoo_places import ZOO, zoo_name
+from lsnn_rl.envs.splits import check_split
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
 from lsnn_rl.settings import Settings
 
@@ -224,6 +225,7 @@ def _check(recipe: Recipe) -> None:
         raise BadValue(
             f"train.minutes = {recipe.train.minutes} leaves no time. Give a positive number, or leave it out."
         )
+    check_split(recipe.test.split)
     shares = (("ppo.gamma", recipe.ppo.gamma), ("ppo.gae_lambda", recipe.ppo.gae_lambda))
     for where, value in shares:
         if not 0 <= value <= 1:

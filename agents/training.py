@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from lsnn_rl.agents.cards import Card, versions
 from lsnn_rl.agents.recipe import Recipe, read_recipe
-from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.registration import has_lifetimes
 from lsnn_rl.errors import BadValue, MissingFile
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     best = load_checkpoint(kept) if kept.is_file() else model
     save_agent(best, run / "agent")
     with share_bar(progress) as on_progress:
-        card = _test(best, recipe, run, say, on_progress)
+        card = _test(recipe, run, say, on_progress)
     card["training"] = {
         "env_steps": model.num_timesteps,
         "minutes": round(model._elapsed_s / 60, 2),
@@ -126,28 +126,21 @@ def finish(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     return card
 
 
-def _test(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, on_progress: Callable[[float], None]) -> Card:
-    from lsnn_rl.agents.episodes import evaluate_episodes
+def _test(recipe: Recipe, run: Path, say: Report, on_progress: Callable[[float], None]) -> Card:
     from lsnn_rl.agents.evaluate import evaluate
-    from lsnn_rl.agents.vec_bridge import answers
 
-    test, env, cell = recipe.test, recipe.env, recipe.policy.get("cell", "lsnn")
-    assert model.env is not None
-    if answers(model.env, ["lifetime_age"]):
-        say(f"Living {test.lifetimes} {test.split} lifetimes, and once more with the state wiped after each trial.")
-        return evaluate(
-            str(run),
-            env.id,
-            test.split,
-            test.lifetimes,
-            test.deterministic,
-            env_kwargs=env.kwargs,
-            name=cell,
-            on_progress=on_progress,
-        )
-    say(f"Living {test.lifetimes} episodes, and once more with the state wiped at every step.")
-    return evaluate_episodes(
-        str(run), env.id, test.lifetimes, test.deterministic, env.kwargs, name=cell, on_progress=on_progress
+    test, env = recipe.test, recipe.env
+    lived = f"{test.split} lifetimes" if has_lifetimes(env.id) else "episodes"
+    say(f"Living {test.lifetimes} {lived}, and once more with the state wiped.")
+    return evaluate(
+        str(run),
+        env.id,
+        test.split,
+        test.lifetimes,
+        test.deterministic,
+        env_kwargs=env.kwargs,
+        name=recipe.policy.get("cell", "lsnn"),
+        on_progress=on_progress,
     )
 
 
@@ -181,7 +174,7 @@ def _learn(model: "RecurrentPPO", recipe: Recipe, run: Path, say: Report, progre
     if settings.validate_every_steps:
         every, lifetimes = settings.validate_every_steps, settings.validation_lifetimes
         watchers.append(ValidationCallback(keeper, recipe.env.id, every, lifetimes, recipe.env.kwargs))
-    pictures = _pictures_of(model) if recipe.env.id in WORLDS else ()
+    pictures = _pictures_of(model) if has_lifetimes(recipe.env.id) else ()
     if settings.pictures_every_steps and pictures:
         from lsnn_rl.agents.picture_callback import PictureCallback
 

@@ -5,16 +5,18 @@ Only strings are entered, so registering imports no world, no torch and no pygam
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
 from lsnn_rl.envs.popgym_bridge import register_popgym
-from lsnn_rl.errors import BadValue
+from lsnn_rl.errors import BadValue, unknown_name
 
 if TYPE_CHECKING:
     from lsnn_rl.envs.task import LifetimeTask
 
+LIFETIME_ENV = "lsnn_rl.envs.lifetime:LifetimeEnv"
 CARTPOLE = "LSNNCartPoleNoVel-v0"  # episodes that end early, one task only: Gymnasium's own rules, no lifetimes
 
 # id: (the task's "module:class", the settings that make this id)
@@ -73,11 +75,28 @@ def register_world(env_id: str, task: str | type[LifetimeTask], **settings: Any)
     _enter(env_id, task, settings)
 
 
+def has_lifetimes(env_id: str) -> bool:
+    """Whether its `reset` takes the numbers of lifetimes; in other environments of Gymnasium there are episodes.
+
+    Args: env_id: also "module:id", for an id that a module of yours registers.
+    Raises: UnknownName.
+
+    >>> has_lifetimes("LSNNArena-v0"), has_lifetimes("CartPole-v1")
+    (True, False)
+    """
+    module, _, name = env_id.rpartition(":")
+    if module:
+        import_module(module)
+    if name not in gym.registry:
+        raise unknown_name("world", env_id, WORLDS)
+    return gym.spec(name).entry_point == LIFETIME_ENV
+
+
 def _enter(env_id: str, task: str | type[LifetimeTask], settings: dict[str, Any]) -> None:
     """`max_episode_steps` stays None: how long a lifetime is belongs to the rules of the world (keyword `steps`)."""
     gym.register(
         id=env_id,
-        entry_point="lsnn_rl.envs.lifetime:LifetimeEnv",
+        entry_point=LIFETIME_ENV,
         vector_entry_point="lsnn_rl.envs.vector:LifetimeVectorEnv",
         kwargs={"task": task, **settings},
     )

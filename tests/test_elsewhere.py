@@ -9,7 +9,8 @@ from lsnn_rl import evaluate
 from lsnn_rl.agents.elsewhere import episode_images
 from lsnn_rl.agents.enjoy import record, watch
 from lsnn_rl.agents.episodes import FIRST_SEED
-from lsnn_rl.errors import BadValue
+from lsnn_rl.envs.registration import has_lifetimes
+from lsnn_rl.errors import BadValue, UnknownName
 
 POLE = "LSNNCartPoleNoVel-v0"
 
@@ -34,6 +35,35 @@ def test_episodes_are_scored_as_gymnasium_plays_them():
 
     assert card["per_lifetime"]["returns"] == [steps_until_the_pole_falls(k) for k in range(3)]
     assert card["references"] is None and list(card["controls"]) == ["no_state"]
+
+
+@pytest.fixture
+def entered_by_hand():
+    env_id = "ByHand-v0"
+    gym.register(
+        env_id,
+        "lsnn_rl.envs.lifetime:LifetimeEnv",
+        vector_entry_point="lsnn_rl.envs.vector:LifetimeVectorEnv",
+        kwargs={"task": "lsnn_rl.envs.bandits:BernoulliBandit"},
+    )
+    yield env_id
+    del gym.registry[env_id]
+
+
+def test_a_world_that_was_entered_into_gymnasium_by_hand_has_lifetimes(entered_by_hand):
+    def first_arm(obs, state, starts):
+        return np.zeros(len(obs), dtype=np.int64), state
+
+    same = evaluate(first_arm, "LSNNBernoulliBandit-v0", lifetimes=20)
+    card = evaluate(first_arm, entered_by_hand, lifetimes=20)
+
+    assert list(card["controls"]) == ["state_reset"] and card["references"] is None
+    assert card["per_lifetime"] == same["per_lifetime"]
+
+
+def test_an_unknown_world_is_answered_with_the_nearest_one():
+    with pytest.raises(UnknownName, match="Did you mean 'LSNNArena-v0'"):
+        has_lifetimes("LSNNArenna-v0")
 
 
 def test_every_step_of_an_episode_is_a_picture_that_gymnasium_draws():

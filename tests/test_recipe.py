@@ -63,9 +63,10 @@ def test_settings_from_the_command_line_replace_the_recipes():
         ({"pppo": {}}, "Did you mean 'ppo'"),
         ({"ppo": {"gama": 0.9}}, "No key of 'ppo' is called 'gama'. Did you mean 'gamma'"),
         ({"env": {"num_envs": 4}}, "Did you mean 'n_envs'"),
+        ({"test": {"split": "tset"}}, "No split is called 'tset'. Did you mean 'test'"),
     ],
 )
-def test_an_unknown_key_is_answered_with_the_nearest_one(data, remedy):
+def test_an_unknown_name_is_answered_with_the_nearest_one(data, remedy):
     with pytest.raises(UnknownName, match=remedy):
         Recipe.from_dict(data)
 
