@@ -42,9 +42,9 @@ __all__ = [
 
 BEST = "best.ckpt"
 MAGIC = b"lsnn-rl checkpoint 1\n"
-SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
+SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf", "ent_coef")
 SETTINGS = (
-    *("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "normalize_advantage", "ent_coef", "vf_coef"),
+    *("n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda", "normalize_advantage", "vf_coef"),
     *(
         "max_grad_norm",
         "use_sde",

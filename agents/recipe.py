@@ -52,7 +52,7 @@ class PPORecipe:
     clip_range: float | dict[str, Any] = 0.2
     clip_range_vf: float | None = None
     normalize_advantage: bool = True
-    ent_coef: float = 0.0
+    ent_coef: float | dict[str, Any] = 0.0
     vf_coef: float = 0.5
     max_grad_norm: float = 0.5
     target_kl: float | None = None

@@ -58,8 +58,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
             policies, or a name of either.
         env: an id (made with `n_envs` and `env_kwargs`, natively vectorised where possible), a Gymnasium environment
             or vector environment, or an SB3 VecEnv.
-        learning_rate, clip_range, clip_range_vf: a number, a function of the remaining progress, or a named schedule
-            such as {"schedule": "linear", "start": 0.001} (`lsnn_rl.agents.schedules`).
+        learning_rate, clip_range, clip_range_vf, ent_coef: a number, a function of the remaining progress, or a
+            named schedule such as {"schedule": "linear", "start": 0.001} (`lsnn_rl.agents.schedules`).
         n_steps: environment steps of one rollout, in each environment.
         batch_size: transitions in a minibatch, rounded to whole columns; None makes four minibatches.
         normalize_advantage: over the whole rollout, since the columns of one minibatch are few and correlated.
@@ -93,6 +93,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
     action_space: Any
     clip_range: Any  # a schedule once the model is set up
     clip_range_vf: Any
+    ent_coef: Any
     _last_obs: Any
     _last_episode_starts: Any
 
@@ -109,7 +110,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         clip_range: ScheduleLike = 0.2,
         clip_range_vf: ScheduleLike | None = None,
         normalize_advantage: bool = True,
-        ent_coef: float = 0.0,
+        ent_coef: ScheduleLike = 0.0,
         vf_coef: float = 0.5,
         max_grad_norm: float = 0.5,
         use_sde: bool = False,
@@ -143,7 +144,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             n_steps=n_steps,
             gamma=gamma,
             gae_lambda=gae_lambda,
-            ent_coef=ent_coef,
+            ent_coef=ent_coef,  # type: ignore[arg-type]
             vf_coef=vf_coef,
             max_grad_norm=max_grad_norm,
             use_sde=use_sde,
@@ -187,6 +188,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self._check_settings()
         self._setup_lr_schedule()
         self.clip_range = make_schedule(self.clip_range, "clip_range")
+        self.ent_coef = make_schedule(self.ent_coef, "ent_coef")
         if self.clip_range_vf is not None:
             self.clip_range_vf = make_schedule(self.clip_range_vf, "clip_range_vf")
         self.set_random_seed(self.seed)
@@ -335,6 +337,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         clip_range = self.clip_range(self._current_progress_remaining)
+        ent_coef = self.ent_coef(self._current_progress_remaining)
         clip_range_vf = self.clip_range_vf and self.clip_range_vf(self._current_progress_remaining)
         logs: dict[str, list[float]] = {}
         spikes: Tensor | None = None
@@ -360,7 +363,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
                     batch.returns,
                     clip_range=clip_range,
                     clip_range_vf=clip_range_vf,
-                    ent_coef=self.ent_coef,
+                    ent_coef=ent_coef,
                     vf_coef=self.vf_coef,
                 )
                 network = getattr(self.policy, "network", None)

@@ -1,4 +1,4 @@
-"""How a learning rate or clip range changes during training, by name.
+"""How a learning rate, clip range or entropy bonus changes during training, by name.
 
     0.001                                                  a constant
     {"schedule": "linear", "start": 0.001, "end": 0}       falls in a straight line

@@ -48,6 +48,7 @@ SETTINGS = {
     "n_epochs": 2,
     "seed": 3,
     "learning_rate": {"schedule": "linear", "start": 0.01},
+    "ent_coef": {"schedule": "cosine", "start": 0.02},
     "auxiliary": {"task_inference": 0.3},
 }
 

@@ -434,6 +434,16 @@ def test_rates_follow_named_schedules_and_those_of_stable_baselines3():
         assert table["train/clip_range"] == pytest.approx(0.05)
 
 
+def test_the_entropy_bonus_follows_a_schedule():
+    model = make("none", ent_coef={"schedule": "linear", "start": 3.0, "end": 0.5}, vf_coef=0.25)
+    table, keep = logged(model)
+
+    model.learn(4 * 64, callback=keep)  # the last update comes when no steps remain
+
+    parts = (table[f"train/{name}_loss"] for name in ("policy_gradient", "value", "entropy"))
+    assert table["train/loss"] == pytest.approx(sum(w * part for w, part in zip((1, 0.25, 0.5), parts, strict=True)))
+
+
 @pytest.mark.parametrize(
     ("rate", "answer"),
     [({"schedule": "linaer", "start": 1}, "Did you mean 'linear'"), (-1.0, "positive"), ("0.001", "takes a number")],
