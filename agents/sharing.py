@@ -32,7 +32,7 @@ from lsnn_rl.agents.plain import (
     versions,
 )
 from lsnn_rl.agents.zoo_places import ZOO, places, zoo_name
-from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, did_you_mean
 from lsnn_rl.state import State
 
 WEIGHTS, CARD = "agent.safetensors", "agent.json"
@@ -197,15 +197,15 @@ def find_agent(where: str | Path) -> Path:
             f"The run {where} was not finished: it holds checkpoints, but no agent yet. Finish it "
             f"(lsnn-rl train --resume {where}), or take what there is: save_agent(load_checkpoint(run), folder)."
         )
-    zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
     if (ZOO / zoo_name(where) / "recipe.yml").is_file():
         raise MissingFile(
-            f"{where} is a recipe of which no agent ships. Train it: lsnn-rl zoo reproduce {where}. Those that ship: "
-            f"{', '.join(zoo) or 'none'}."
+            f"{where} is a recipe of which no agent ships. Train it: lsnn-rl zoo reproduce {where}. "
+            "Those that ship are marked in: lsnn-rl zoo list"
         )
+    zoo = sorted({str(card.parent.relative_to(ZOO)).removesuffix("/agent") for card in ZOO.glob(f"**/{CARD}")})
     raise MissingFile(
         f"There is no agent at {where}: neither it nor {Path(where) / 'agent'} holds {CARD}, and no agent of the zoo "
-        f"has that name. Pass a folder written by save_agent, or one of: {', '.join(zoo) or 'none in the zoo'}."
+        f"has that name.{did_you_mean(where, zoo)} Pass a run folder, or a name from: lsnn-rl zoo list"
     )
 
 

@@ -17,8 +17,8 @@ CONTROLS = {
 
 
 def listing(rows: Sequence[Row]) -> str:
-    """One line a row: score, interval, normalised score, seeds, connectivity and length of training."""
-    lines = [["", "score", "95 % interval", "normalised", "seeds", "connectivity", "steps"]]
+    """One line a row: score, interval, normalised score, seeds, connectivity, training steps, whether weights ship."""
+    lines = [["", "score", "95 % interval", "normalised", "seeds", "connectivity", "steps", "weights"]]
     for row in rows:
         score = row.score
         if score is None:
@@ -33,6 +33,7 @@ def listing(rows: Sequence[Row]) -> str:
                 str(len(row.cards)),
                 "" if row.connectivity is None else f"{100 * row.connectivity:.0f} %",
                 steps(row),
+                "ship" if row.weights is not None else "",
             ]
         )
     wide = [max(len(line[n]) for line in lines if n < len(line)) for n in range(len(lines[0]))]

@@ -41,6 +41,16 @@ class MissingPackage(LSNNError, ImportError):
     """An optional package that is not installed."""
 
 
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """A question that names the nearest known name, with a space before it; nothing if none is near.
+
+    >>> did_you_mean("alf", ["alif", "gru"]), did_you_mean("zebra", ["alif", "gru"])
+    (" Did you mean 'alif'?", '')
+    """
+    near = get_close_matches(str(name), list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     """The error for a misspelt name: the nearest known one, then all of them, or the nearest where they are many.
 
@@ -48,11 +58,9 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownName:
     No cell is called 'alf'. Did you mean 'alif'? Known: alif, gru.
     """
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
     listed = ", ".join(names if len(names) <= MANY else get_close_matches(str(name), names, n=8, cutoff=0.0))
     which = "Known" if len(names) <= MANY else f"Nearest of {len(names)}"
-    return UnknownName(f"No {kind} is called {name!r}.{hint} {which}: {listed}.")
+    return UnknownName(f"No {kind} is called {name!r}.{did_you_mean(name, names)} {which}: {listed}.")
 
 
 def missing_package(package: str, extra: str, purpose: str) -> MissingPackage:

@@ -33,11 +33,13 @@ def test_the_list_has_a_line_for_every_row_and_says_which_are_recipes_only(capsy
     assert run("zoo", "list") == 0
 
     head, *lines = capsys.readouterr().out.splitlines()
+    shipped = {row.name for row in rows() if not row.variant and list(row.recipe.parent.glob("**/*.safetensors"))}
     assert [line.split()[0] for line in lines] == [row.name for row in rows()]
     for row, line in zip(rows(), lines, strict=True):
         assert line.endswith("recipe only") == (not row.cards)
         assert row.score is None or row.unit in line
-    assert head.split() == ["score", "95", "%", "interval", "normalised", "seeds", "connectivity", "steps"]
+        assert line.endswith("ship") == (row.name in shipped)
+    assert head.split() == ["score", "95", "%", "interval", "normalised", "seeds", "connectivity", "steps", "weights"]
 
 
 @pytest.mark.parametrize("name", [row.name for row in rows()])
@@ -124,6 +126,12 @@ def test_an_unknown_row_is_answered_in_one_line(capsys):
 
     said = capsys.readouterr().err
     assert said.startswith("lsnn-rl: No row of the zoo is called 'LSNNArena-v0/lsn'. Did you mean 'LSNNArena-v0/lsnn'?")
+
+
+def test_a_misspelt_agent_is_answered_with_the_nearest_one(capsys):
+    assert run("enjoy", "LSNNArena-v0/lsn") == 2
+
+    assert "Did you mean 'LSNNArena-v0/lsnn'? Pass a run folder" in capsys.readouterr().err
 
 
 def test_a_recipe_without_an_agent_says_how_to_get_one(capsys):
