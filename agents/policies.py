@@ -20,6 +20,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from lsnn_rl.agents import building
+from lsnn_rl.agents.bins import Binned, BinnedDistribution, Bins
 from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
@@ -65,6 +66,8 @@ class LSNNPolicy(UpstreamFace):
             it by itself.
         value_gain: initial gain of the value layer. At 1 its noise drowns the advantage behind a spiking readout.
         log_std_min: floor under the log standard deviation of Box actions (not with gSDE); None for none.
+        action_bins: choose every number of a bounded Box among so many evenly spaced values (`lsnn_rl.agents.bins`);
+            None for Gaussians.
         task_size: V numbers of the hidden task for the auxiliary head `task_guess`; None for no such head.
         told_size: V numbers of the hidden task that the critic is told where `task` is given (`agents/privileged.py`);
             without a `task` values are then those of a layer that nobody trained. None for no such critic.
@@ -122,6 +125,7 @@ class LSNNPolicy(UpstreamFace):
         keep_direction: bool = False,
         value_gain: float = 0.01,
         log_std_min: float | None = None,
+        action_bins: int | None = None,
         task_size: int | None = None,
         told_size: int | None = None,
         direct_input: bool = False,
@@ -140,6 +144,12 @@ class LSNNPolicy(UpstreamFace):
         check_spaces(observation_space, action_space, images=not plain)
         if log_std_min is not None and use_sde:
             raise BadValue("log_std_min goes with Gaussian actions, found use_sde=True. Leave one of the two out.")
+        if action_bins is not None and (use_sde or log_std_min is not None):
+            raise BadValue(
+                f"action_bins = {action_bins} leaves no Gaussian for use_sde or log_std_min to shape. Leave them out."
+            )
+        self._bins = None if action_bins is None else Bins(action_space, action_bins)
+        self.action_bins = action_bins
         building.check_upstream_defaults(n_lstm_layers, lstm_kwargs)
         shared, own = building.critic_core(shared_lstm, enable_critic_lstm, share_features_extractor)
         # Read while the base class builds, by `_build_mlp_extractor`.
@@ -182,7 +192,7 @@ class LSNNPolicy(UpstreamFace):
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
         self.told_critic = PrivilegedCritic(self.features_dim, readouts, told_size) if told_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
-        self.head = make_head(self.action_dist)
+        self.head = make_head(self.action_dist) if self._bins is None else Binned(self._bins)
         self._acted, self._warned = 0, False
         with torch.no_grad():
             self.value_net.weight.mul_(value_gain)
@@ -275,6 +285,7 @@ class LSNNPolicy(UpstreamFace):
             "keep_direction": self.keep_direction,
             "value_gain": self.value_gain,
             "log_std_min": self.log_std_min,
+            "action_bins": self.action_bins,
             "task_size": self.task_size,
             "told_size": self.told_size,
             "direct_input": self.direct_input,
@@ -358,6 +369,11 @@ class LSNNPolicy(UpstreamFace):
                 f"Use LSNNPolicy(cell={cell!r})."
             )
         return cell or self.pinned_cell or "lsnn"
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        if self._bins is not None:
+            self.action_dist = BinnedDistribution(self._bins)
+        super()._build(lr_schedule)
 
     def _build_mlp_extractor(self) -> None:
         self.lstm_output_dim = self.readouts + (self._make_encoder().size if self.direct_input else 0)

@@ -12,6 +12,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import make_proba_distribution
 
+from lsnn_rl.agents.bins import Binned, BinnedDistribution, Bins
 from lsnn_rl.agents.heads import floor, make_head
 from lsnn_rl.agents.policies import (
     FeedForwardPolicy,
@@ -77,9 +78,9 @@ def test_acting_step_by_step_and_evaluating_the_sequence_tell_the_same_probabili
     assert share_that_agrees(again_values, values) > 0.99
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-def test_every_action_space_acts_in_its_own_shape_and_evaluates_to_the_same_probability(name):
-    policy = make(ACTIONS[name])
+@pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in ACTIONS), ("grid", {"action_bins": 7})])
+def test_every_action_space_acts_in_its_own_shape_and_evaluates_to_the_same_probability(name, options):
+    policy = make(ACTIONS[name], **options)
     obs, starts, actions, _, log_probs, _ = play(policy)
 
     _, again, entropy, _ = policy.evaluate_sequence(obs, actions, policy.initial_state(4), starts)
@@ -111,6 +112,36 @@ def test_heads_give_the_numbers_of_sb3s_distributions(name):
     assert torch.allclose(entropy, distribution.entropy(), atol=1e-6)
     mode, _ = head.act(params, spread, deterministic=True)
     assert torch.equal(mode.reshape(theirs.shape), distribution.mode())
+
+
+def test_a_choice_among_bins_is_a_choice_among_evenly_spaced_values():
+    space = spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([1.0, 6.0], np.float32))
+    head, theirs = Binned(Bins(space, 3)), BinnedDistribution(Bins(space, 3))
+    chances = torch.tensor([[0.5, 0.2, 0.3], [0.1, 0.3, 0.6]])
+    params = chances.log().flatten().expand(20_000, 6)
+
+    torch.manual_seed(0)
+    actions, log_probs = head.act(params, None, deterministic=False)
+    again, entropy = head.evaluate(params, None, actions)
+
+    for dim, values in enumerate(([-1.0, 0.0, 1.0], [0.0, 3.0, 6.0])):
+        shares = torch.stack([(actions[:, dim] == value).float().mean() for value in values])
+        assert torch.allclose(shares, chances[dim], atol=0.012)  # 3.4 standard errors
+    first = actions.eq(torch.tensor([1.0, 3.0])).all(1)
+    assert log_probs[first].exp().mean().item() == pytest.approx(0.3 * 0.3)
+    assert torch.allclose(again, log_probs) and torch.allclose(entropy, -(chances * chances.log()).sum())
+    assert head.act(params[:1], None, deterministic=True)[0].tolist() == [[-1.0, 6.0]]
+    theirs.proba_distribution(params)
+    assert torch.allclose(theirs.log_prob(actions), log_probs) and theirs.mode()[0].tolist() == [-1.0, 6.0]
+    assert (
+        torch.allclose(theirs.entropy(), entropy) and theirs.sample().eq(actions.unique()[:, None, None]).any(0).all()
+    )
+
+
+@pytest.mark.parametrize("space", [ACTIONS["discrete"], spaces.Box(-np.inf, np.inf, (2,))])
+def test_only_a_box_with_bounds_is_divided_into_bins(space):
+    with pytest.raises(BadValue, match="divide a Box with bounds"):
+        make(space, action_bins=5)
 
 
 @pytest.mark.parametrize("squash", [False, True])
@@ -348,6 +379,8 @@ def test_spaces_that_cannot_work_are_refused_at_construction(observations, actio
         ({"lstm_hidden_size": 20}, "lstm_hidden_size = 20 and adaptive, regular"),
         ({"noise": 0.03}, "Leave it out"),
         ({"log_std_min": -1.0, "use_sde": True}, "Leave one of the two out"),
+        ({"log_std_min": -1.0, "action_bins": 5}, "leaves no Gaussian.*Leave them out"),
+        ({"action_bins": 1}, "Give at least 2"),
         ({"kind": GRUPolicy, "cell": "lstm"}, r"LSNNPolicy\(cell='lstm'\)"),
     ],
 )
@@ -445,7 +478,7 @@ def test_keywords_of_the_encoder_are_answered_too():
         make(encoder_kwargs={"curvs": 12})
 
 
-@pytest.mark.parametrize("module", ["policies", "heads", "packing", "poisson"])
+@pytest.mark.parametrize("module", ["policies", "heads", "bins", "packing", "poisson"])
 def test_the_examples_in_the_docstrings_are_true(module):
     result = doctest.testmod(import_module(f"lsnn_rl.agents.{module}"))
 
