@@ -336,9 +336,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
         """Several epochs over the rollout, in minibatches of whole columns."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
-        clip_range = self.clip_range(self._current_progress_remaining)
-        ent_coef = self.ent_coef(self._current_progress_remaining)
-        clip_range_vf = self.clip_range_vf and self.clip_range_vf(self._current_progress_remaining)
+        schedules = {name: getattr(self, name) for name in ("clip_range", "clip_range_vf", "ent_coef")}
+        rates = {name: schedule and schedule(self._current_progress_remaining) for name, schedule in schedules.items()}
         logs: dict[str, list[float]] = {}
         spikes: Tensor | None = None
         watched = 0
@@ -361,10 +360,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
                     batch.values,
                     batch.advantages,
                     batch.returns,
-                    clip_range=clip_range,
-                    clip_range_vf=clip_range_vf,
-                    ent_coef=ent_coef,
                     vf_coef=self.vf_coef,
+                    **rates,
                 )
                 network = getattr(self.policy, "network", None)
                 beside = costs(self.auxiliary, batch, extras, network, self.spike_multiplier)
@@ -391,7 +388,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
             if stopped_at is not None:
                 break
 
-        self._log_update(logs, clip_range, clip_range_vf, stopped_at)
+        self._log_update(logs, rates, stopped_at)
         if spikes is not None:
             rate_hz = self._log_spikes(spikes, watched)
             if budget_hz := self.auxiliary["spike_budget_hz"]:
@@ -429,7 +426,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
 
     # ---- logging -----------------------------------------------------------------------------------------------------
 
-    def _log_update(self, logs: dict, clip_range: float, clip_range_vf: float | None, stopped_at: int | None) -> None:
+    def _log_update(self, logs: dict, rates: dict[str, float | None], stopped_at: int | None) -> None:
         for name, entries in logs.items():
             self.logger.record(f"train/{name}", float(np.mean(entries)))
         rollout = self.rollout_buffer
@@ -438,9 +435,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
         if isinstance(getattr(self.policy, "log_std", None), Tensor):
             self.logger.record("train/std", self.policy.log_std.detach().exp().mean().item())
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/clip_range", clip_range)
-        if clip_range_vf is not None:
-            self.logger.record("train/clip_range_vf", clip_range_vf)
+        for name, rate in rates.items():
+            if rate is not None:
+                self.logger.record(f"train/{name}", rate)
         if self.target_kl is None:
             return
         self.logger.record("train/epochs_done", self.n_epochs if stopped_at is None else stopped_at)

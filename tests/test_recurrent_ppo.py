@@ -440,6 +440,7 @@ def test_the_entropy_bonus_follows_a_schedule():
 
     model.learn(4 * 64, callback=keep)  # the last update comes when no steps remain
 
+    assert table["train/ent_coef"] == 0.5
     parts = (table[f"train/{name}_loss"] for name in ("policy_gradient", "value", "entropy"))
     assert table["train/loss"] == pytest.approx(sum(w * part for w, part in zip((1, 0.25, 0.5), parts, strict=True)))
 
