@@ -58,7 +58,7 @@ class TrainingProgress(BaseCallback):
         if model.lifetime_goals:
             words.append(f"{np.mean(model.lifetime_goals):.1f} goals per lifetime")
         elif model.ep_info_buffer:
-            words.append(f"return {np.mean([entry['r'] for entry in model.ep_info_buffer]):.1f}")
+            words.append(f"return {np.mean([entry['r'] for entry in model.ep_info_buffer]):.3g}")
         self._bar.set_postfix_str(", ".join(words))
 
 

@@ -25,7 +25,7 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,19 @@ def short(card: Mapping[str, Any]) -> str:
     score = card["score"]
     low, high = score["ci95"]
     line = f"{card['agent']} on {card['env']} ({card['split']}, {card['lifetimes']} lifetimes): "
-    line += f"{score['mean']:.1f} {score['of']} [{low:.1f}, {high:.1f}]"
+    digits = decimals([score["mean"]])
+    line += f"{score['mean']:.{digits}f} {score['of']} [{low:.{digits}f}, {high:.{digits}f}]"
     if card["normalized"] is not None:
         line += f", {100 * card['normalized']['mean']:.0f} % of the way from amnesic to best known"
     return line
+
+
+def decimals(values: Sequence[float]) -> int:
+    """Decimals that tell values of these sizes apart: 1 for goals in the tens, 3 below 2.
+
+    >>> decimals([54.2, 5.8]), decimals([-71.5, -0.12, 0.0]), decimals([0.7, 0.65])
+    (1, 2, 3)
+    """
+    sizes = [abs(value) for value in values if value]
+    most, least = max(sizes, default=0.0), min(sizes, default=0.0)
+    return 3 if most < 2 else 1 if most >= 20 and least >= 0.5 else 2

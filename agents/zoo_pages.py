@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path  # noqa: F401  (for the example of `said`)
 
+from lsnn_rl.agents.cards import decimals
 from lsnn_rl.agents.popgym_scores import PUBLISHED
 from lsnn_rl.agents.statistics import Interval
 from lsnn_rl.agents.zoo_rows import SHARES, Row, mean_of, mmer_of
@@ -73,7 +74,7 @@ def world_table(rows: Sequence[Row]) -> str:
     if known is not None:
         entries = {entry["agent"]: entry for entry in known["scores"].values()} | known["others"]
         players = {name: Interval(entry["mean"], *entry["ci95"]) for name, entry in entries.items()}
-    digits = _digits([row.score.mean for row in carded if row.score] + [entry.mean for entry in players.values()])
+    digits = decimals([row.score.mean for row in carded if row.score] + [entry.mean for entry in players.values()])
     roles: dict[str, list[str]] = {}
     for role, entry in (known["scores"] if known else {}).items():
         roles.setdefault(entry["agent"], []).append(role.replace("_", " "))
@@ -199,7 +200,7 @@ def said(row: Row, value: float) -> str:
     if row.unit in SHARES:
         return f"{100 * value:.1f} %"
     score = row.score
-    return _number(value, 4 if row.supervised else _digits([value if score is None else score.mean]))
+    return _number(value, 4 if row.supervised else decimals([value if score is None else score.mean]))
 
 
 def _agent_cells(row: Row, score: Interval, digits: int) -> list[str]:
@@ -264,17 +265,6 @@ def _steps(row: Row) -> str:
 
 def _minutes(row: Row) -> str:
     return "" if row.minutes is None else f"{row.minutes:.1f}" if row.supervised else f"{row.minutes:.0f}"
-
-
-def _digits(values: Sequence[float]) -> int:
-    """Decimals that tell values of these sizes apart: 1 for goals in the tens, 3 below 2.
-
-    >>> _digits([54.2, 5.8]), _digits([-71.5, -0.12, 0.0]), _digits([0.7, 0.65])
-    (1, 2, 3)
-    """
-    sizes = [abs(value) for value in values if value]
-    most, least = max(sizes, default=0.0), min(sizes, default=0.0)
-    return 3 if most < 2 else 1 if most >= 20 and least >= 0.5 else 2
 
 
 def _number(value: float, digits: int) -> str:

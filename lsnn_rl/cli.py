@@ -313,6 +313,9 @@ def _print_table(card: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from lsnn_rl.agents.cards import decimals
+
+    digits = decimals([card["score"]["mean"]])
     of = card["score"]["of"]
     table = Table(title=f"{card['env']}, {card['lifetimes']} {card['split']} lifetimes", title_justify="left")
     table.add_column("agent")
@@ -325,9 +328,9 @@ def _print_table(card: Any) -> None:
     for name, entry, normalized, style in rows:
         low, high = entry["ci95"]
         share = "" if normalized is None else f"{normalized['mean']:.2f}"
-        table.add_row(name, f"{entry['mean']:.1f}", f"{low:.1f} to {high:.1f}", share, style=style)
+        table.add_row(name, f"{entry['mean']:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}", share, style=style)
     for name, value in (card["references"] or {}).items():
-        table.add_row(name.replace("_", " "), f"{value:.1f}", "", "", style="dim")
+        table.add_row(name.replace("_", " "), f"{value:.{digits}f}", "", "", style="dim")
     Console().print(table)
     if card["claims"]["uses_memory"] is not None:
         print("Uses memory: " + ("yes" if card["claims"]["uses_memory"] else "not shown"))
