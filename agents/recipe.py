@@ -10,17 +10,15 @@
 No Python in strings, no mini-language. YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
-import yaml
 
 from lsnn_rl.agents.zoo_places import ZOO, zoo_name
 from lsnn_rl.envs.splits import check_split
-from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
+from lsnn_rl.errors import BadValue, MissingFile, unknown_name
 from lsnn_rl.settings import Settings
 
 ELSEWHERE: dict[str, Any] = {
@@ -145,20 +143,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of the wrong type.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / "recipe.yml"
-    if not file.is_file():
-        raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or one of: {_known_names()}.")
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as problem:
-        raise BrokenFile(f"{file} is not YAML: {problem}. Correct it, or start from one in the zoo.") from problem
-    if not isinstance(data, Mapping):
-        raise BrokenFile(
-            f"{file} holds a {type(data).__name__}, a recipe is a mapping of sections. See the zoo for one."
-        )
-    return Recipe.from_dict(data)
+    return Recipe.read(path, f"one of: {_known_names()}")
 
 
 def find_recipe(name: str) -> Recipe:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from lsnn_rl.errors import BadValue, unknown_name
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
 
 T = TypeVar("T", bound="Settings")
 
@@ -27,6 +27,28 @@ class Settings:
         settings: T = build(cls, data)
         settings.check()
         return settings
+
+    @classmethod
+    def read(cls: type[T], path: str | Path, others: str) -> T:
+        """The recipe in a YAML file, or in `recipe.yml` of a folder.
+
+        Args: others: what could be given instead of a file, for the error.
+        Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of another type.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = file / "recipe.yml"
+        if not file.is_file():
+            raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or {others}.")
+        try:
+            data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as problem:
+            raise BrokenFile(f"{file} is not YAML: {problem}. Correct it, or start from one in the zoo.") from problem
+        if not isinstance(data, Mapping):
+            raise BrokenFile(
+                f"{file} holds a {type(data).__name__}, a recipe is a mapping of sections. See the zoo for one."
+            )
+        return cls.from_dict(data)
 
     def check(self) -> None:
         """Raise BadValue or UnknownName for settings that do not fit together."""

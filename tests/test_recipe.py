@@ -7,6 +7,7 @@ import yaml
 from lsnn_rl.agents.recipe import Recipe, find_recipe, read_recipe, zoo_names
 from lsnn_rl.agents.training import build
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, UnknownName
+from lsnn_rl.pretrain import recipe as pretrain_recipe
 
 
 def test_an_empty_recipe_is_all_defaults():
@@ -113,10 +114,11 @@ def test_a_missing_and_a_broken_file_are_told_apart(tmp_path):
 
     with pytest.raises(MissingFile, match="Give a recipe.yml"):
         find_recipe(str(tmp_path / "none.yml"))
-    with pytest.raises(BrokenFile, match="is not YAML"):
-        read_recipe(tmp_path / "broken.yml")
-    with pytest.raises(BrokenFile, match="a recipe is a mapping"):
-        read_recipe(tmp_path / "list.yml")
+    for read in (read_recipe, pretrain_recipe.read_recipe):
+        with pytest.raises(BrokenFile, match="is not YAML"):
+            read(tmp_path / "broken.yml")
+        with pytest.raises(BrokenFile, match="a recipe is a mapping"):
+            read(tmp_path / "list.yml")
 
 
 def test_the_published_experiment_makes_one_step_per_ten_whole_lifetimes_on_their_returns():

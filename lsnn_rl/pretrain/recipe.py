@@ -15,9 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, unknown_name
+from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.settings import Settings, number_if_spelt
 from lsnn_rl.tasks import TASKS
 
@@ -167,16 +165,7 @@ def _find(task: str, name: str | None) -> PretrainRecipe:
 
 def read_recipe(path: str | Path) -> PretrainRecipe:
     """The recipe in a YAML file, or in `recipe.yml` of a folder."""
-    file = Path(path)
-    if file.is_dir():
-        file = file / "recipe.yml"
-    if not file.is_file():
-        raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or the folder of a run.")
-    try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as problem:
-        raise BrokenFile(f"{file} is not YAML: {problem}. Correct it, or start from one in the zoo.") from problem
-    return PretrainRecipe.from_dict(data)
+    return PretrainRecipe.read(path, "the folder of a run")
 
 
 def _check(recipe: PretrainRecipe) -> None:
