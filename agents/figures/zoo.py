@@ -1,5 +1,6 @@
 """Figures of the zoo: all agents of a world, seeds together, and POPGym's bandits beside what was published."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,12 +76,16 @@ def together(cards: Sequence[Mapping[str, Any]], name: str) -> Card:
 def popgym_bandits(rows: Sequence[Row]) -> Figure:
     """Bars of our agents beside the published memory models, on POPGym's three bandits, and Bayes-UCB as the level.
 
+    An agent that was run on fewer of the three than others is left out.
+
     A bar is an MMER (see `popgym_scores`), which is what was published; a diamond is the mean return of the greedy
     agent on fresh lifetimes, and the bar, paler, where the cards hold no MMER. Whiskers: 95 % intervals over seeds.
     """
     figure, axes = canvas(7.2, 3.5, left=0.085, right=0.99)
-    ours = [row for row in rows if row.place in BANDITS.values() and row.cards and not row.variant]
-    agents = list(dict.fromkeys(row.agent for row in ours))
+    carded = [row for row in rows if row.place in BANDITS.values() and row.cards and not row.variant]
+    places = Counter(row.agent for row in carded)
+    agents = [agent for agent, count in places.items() if count == max(places.values())]
+    ours = [row for row in carded if row.agent in agents]
     width = 0.84 / (2 + max(len(agents), 1))
     for place, env_id in enumerate(BANDITS.values()):
         known = PUBLISHED[env_id]
