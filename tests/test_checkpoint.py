@@ -443,7 +443,7 @@ def test_an_agent_of_the_zoo_is_found_by_name(tmp_path, monkeypatch):
     agent = load_agent("LSNNArena-v0/gru")
 
     assert agent.name == "gru"
-    with pytest.raises(MissingFile, match="one of: LSNNArena-v0/gru"):
+    with pytest.raises(MissingFile, match="Did you mean 'LSNNArena-v0/gru'"):
         load_agent("LSNNArena-v0/grue")
 
 
