@@ -10,7 +10,6 @@ from gymnasium import spaces
 from stable_baselines3.common.distributions import MultiCategoricalDistribution
 from torch import Tensor
 
-from lsnn_rl.agents.heads import MultiCategorical
 from lsnn_rl.errors import BadValue
 
 
@@ -57,18 +56,3 @@ class BinnedDistribution(MultiCategoricalDistribution):
 
     def log_prob(self, actions: Tensor) -> Tensor:
         return super().log_prob(self.bins.picks(actions))
-
-
-class Binned(MultiCategorical):
-    """The head of it (`lsnn_rl.agents.heads`): `params` holds the logits of every number's values side by side."""
-
-    def __init__(self, bins: Bins) -> None:
-        super().__init__(bins.choices)
-        self.bins = bins
-
-    def act(self, params: Tensor, spread: None, deterministic: bool) -> tuple[Tensor, Tensor]:
-        picks, log_probs = super().act(params, spread, deterministic)
-        return self.bins.values(picks), log_probs
-
-    def evaluate(self, params: Tensor, spread: None, actions: Tensor) -> tuple[Tensor, Tensor]:
-        return super().evaluate(params, spread, self.bins.picks(actions))

@@ -86,7 +86,7 @@ def evaluate(
     began = time.perf_counter()
     kwargs = dict(env_kwargs or {})
     numbers = np.arange(lifetimes)
-    env = _make(env_id, min(slots, lifetimes), split, kwargs)
+    env = gym.make_vec(env_id, num_envs=min(slots, lifetimes), split=split, **kwargs)
     try:
         score_of = score_of_world(env)
         actor = as_agent(agent, env_id, {**kwargs, "split": split})
@@ -317,10 +317,6 @@ def _stack_unequal(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
 def score_of_world(env: gym.vector.VectorEnv) -> str:
     """What counts in a world: "goals" or "return"; elsewhere than in ours, what is earned."""
     return getattr(getattr(env.unwrapped, "task", None), "score", "return")
-
-
-def _make(env_id: str, slots: int, split: str, kwargs: Mapping[str, Any]) -> gym.vector.VectorEnv:
-    return gym.make_vec(env_id, num_envs=slots, split=split, **kwargs)
 
 
 def _score(lives: Lifetimes, of: str, references: Mapping[str, Any] | None) -> tuple[Interval, dict[str, Any] | None]:

@@ -21,6 +21,7 @@ from stable_baselines3.common.distributions import (
 from torch import Tensor
 from torch.autograd import Function
 
+from lsnn_rl.agents.bins import BinnedDistribution, Bins
 from lsnn_rl.errors import BadValue
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -42,6 +43,8 @@ def make_head(distribution: Distribution) -> Head:
         return Gaussian()
     if isinstance(distribution, CategoricalDistribution):
         return MultiCategorical([distribution.action_dim])
+    if isinstance(distribution, BinnedDistribution):
+        return Binned(distribution.bins)
     if isinstance(distribution, MultiCategoricalDistribution):
         return MultiCategorical([int(n) for n in distribution.action_dims])
     if isinstance(distribution, BernoulliDistribution):
@@ -88,6 +91,21 @@ class MultiCategorical:
         picks = actions.long().split(1, -1)
         log_probs = sum(log.gather(-1, pick).squeeze(-1) for log, pick in zip(logs, picks, strict=True))
         return log_probs, -sum((log.exp() * log).sum(-1) for log in logs)
+
+
+class Binned(MultiCategorical):
+    """A choice among values of every number (Box actions); `params` holds the logits of these values side by side."""
+
+    def __init__(self, bins: Bins) -> None:
+        super().__init__(bins.choices)
+        self.bins = bins
+
+    def act(self, params: Tensor, spread: None, deterministic: bool) -> tuple[Tensor, Tensor]:
+        picks, log_probs = super().act(params, spread, deterministic)
+        return self.bins.values(picks), log_probs
+
+    def evaluate(self, params: Tensor, spread: None, actions: Tensor) -> tuple[Tensor, Tensor]:
+        return super().evaluate(params, spread, self.bins.picks(actions))
 
 
 class Bernoulli:

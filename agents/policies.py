@@ -20,7 +20,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from lsnn_rl.agents import building
-from lsnn_rl.agents.bins import Binned, BinnedDistribution, Bins
+from lsnn_rl.agents.bins import BinnedDistribution, Bins
 from lsnn_rl.agents.feedforward import FeedForward
 from lsnn_rl.agents.heads import make_head
 from lsnn_rl.agents.memoryless import refuse_memoryless_caller
@@ -148,11 +148,10 @@ class LSNNPolicy(UpstreamFace):
             raise BadValue(
                 f"action_bins = {action_bins} leaves no Gaussian for use_sde or log_std_min to shape. Leave them out."
             )
-        self._bins = None if action_bins is None else Bins(action_space, action_bins)
-        self.action_bins = action_bins
         building.check_upstream_defaults(n_lstm_layers, lstm_kwargs)
         shared, own = building.critic_core(shared_lstm, enable_critic_lstm, share_features_extractor)
-        # Read while the base class builds, by `_build_mlp_extractor`.
+        # Read while the base class builds, by `_build` and `_build_mlp_extractor`.
+        self.action_bins = action_bins
         self.readouts, self.encoder_name, self.encoder_kwargs = readouts, encoder, dict(encoder_kwargs or {})
         self.normalized, self.direct_input, self._plain = normalized, direct_input, plain
         # Past upstream's own constructor, which would build an nn.LSTM of packed size: millions of useless weights.
@@ -192,7 +191,7 @@ class LSNNPolicy(UpstreamFace):
         self.task_net = nn.Linear(readouts, task_size) if task_size else None
         self.told_critic = PrivilegedCritic(self.features_dim, readouts, told_size) if told_size else None
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
-        self.head = make_head(self.action_dist) if self._bins is None else Binned(self._bins)
+        self.head = make_head(self.action_dist)
         self._acted, self._warned = 0, False
         with torch.no_grad():
             self.value_net.weight.mul_(value_gain)
@@ -371,8 +370,8 @@ class LSNNPolicy(UpstreamFace):
         return cell or self.pinned_cell or "lsnn"
 
     def _build(self, lr_schedule: Schedule) -> None:
-        if self._bins is not None:
-            self.action_dist = BinnedDistribution(self._bins)
+        if self.action_bins is not None:
+            self.action_dist = BinnedDistribution(Bins(self.action_space, self.action_bins))
         super()._build(lr_schedule)
 
     def _build_mlp_extractor(self) -> None:

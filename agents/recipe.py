@@ -143,7 +143,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of the wrong type.
     """
-    return Recipe.read(path, f"one of: {_known_names()}")
+    return Recipe.read(path, lambda: f"one of: {_known_names()}")
 
 
 def find_recipe(name: str) -> Recipe:

@@ -13,7 +13,6 @@ a step whose action is ignored, and the learner would learn from it.
 import inspect
 import time
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from itertools import repeat
 from typing import Any
 
@@ -26,6 +25,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
+from lsnn_rl.envs.registration import bare_id
 from lsnn_rl.errors import BadValue
 
 NATIVE_ENVS, OTHER_ENVS = 64, 8  # slots when nobody says how many: vectorised in numpy, or one Python object each
@@ -237,10 +237,7 @@ def make_env(env: Any, n_envs: int | None = None, seed: int | None = None, **kwa
 
 
 def _from_id(env_id: str, n_envs: int | None, seed: int | None, kwargs: dict[str, Any]) -> VecEnv:
-    module, _, name = env_id.rpartition(":")
-    if module:
-        import_module(module)  # "module:id" says where the id is registered; gym.spec alone does not look there
-    spec = gym.spec(name)
+    spec = gym.spec(bare_id(env_id))
     if not resets_in_the_same_step(spec.vector_entry_point):
         made = make_vec_env(env_id, n_envs=n_envs or OTHER_ENVS, seed=seed, env_kwargs=kwargs)
         made.env_id, made.env_kwargs = env_id, kwargs  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ from lsnn_rl.agents.losses import task_inference_loss
 from lsnn_rl.agents.task_inference import watch
 from lsnn_rl.agents.vec_bridge import answers, ask, make_env
 from lsnn_rl.encoders import build_encoder
-from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.registration import has_lifetimes
 from lsnn_rl.errors import BadValue
 from lsnn_rl.tasks.base import Batch, Task, luck
 
@@ -68,7 +68,7 @@ class TaskInference(Task):
     @torch.no_grad()
     def batch(self, split: str, n: int, index: int, seed: int = 0) -> Batch:
         generator = luck(split, index, seed)
-        dealt = {"split": "test"} if split == "test" and self.env.rpartition(":")[2] in WORLDS else {}
+        dealt = {"split": "test"} if split == "test" and has_lifetimes(self.env) else {}
         venv = make_env(self.env, self.count(split, n, index), **{**self.env_kwargs, **dealt})
         venv.seed(int(generator.integers(2**31)))
         lives = watch(venv, self.steps, generator)

@@ -75,6 +75,14 @@ def register_world(env_id: str, task: str | type[LifetimeTask], **settings: Any)
     _enter(env_id, task, settings)
 
 
+def bare_id(env_id: str) -> str:
+    """The id itself of "module:id", whose module is imported: it says where the id is registered."""
+    module, _, name = env_id.rpartition(":")
+    if module:
+        import_module(module)  # gym.spec alone does not look there
+    return name
+
+
 def has_lifetimes(env_id: str) -> bool:
     """Whether its `reset` takes the numbers of lifetimes; in other environments of Gymnasium there are episodes.
 
@@ -84,9 +92,7 @@ def has_lifetimes(env_id: str) -> bool:
     >>> has_lifetimes("LSNNArena-v0"), has_lifetimes("CartPole-v1")
     (True, False)
     """
-    module, _, name = env_id.rpartition(":")
-    if module:
-        import_module(module)
+    name = bare_id(env_id)
     if name not in gym.registry:
         raise unknown_name("world", env_id, WORLDS)
     return gym.spec(name).entry_point == LIFETIME_ENV

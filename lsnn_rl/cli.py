@@ -315,7 +315,7 @@ def _print_table(card: Any) -> None:
 
     from lsnn_rl.agents.cards import decimals
 
-    digits = decimals([card["score"]["mean"]])
+    digits = decimals([card["score"]["mean"], *(card["references"] or {}).values()])  # as in the tables of the zoo
     of = card["score"]["of"]
     table = Table(title=f"{card['env']}, {card['lifetimes']} {card['split']} lifetimes", title_justify="left")
     table.add_column("agent")

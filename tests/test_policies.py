@@ -12,7 +12,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.distributions import make_proba_distribution
 
-from lsnn_rl.agents.bins import Binned, BinnedDistribution, Bins
+from lsnn_rl.agents.bins import BinnedDistribution, Bins
 from lsnn_rl.agents.heads import floor, make_head
 from lsnn_rl.agents.policies import (
     FeedForwardPolicy,
@@ -116,7 +116,8 @@ def test_heads_give_the_numbers_of_sb3s_distributions(name):
 
 def test_a_choice_among_bins_is_a_choice_among_evenly_spaced_values():
     space = spaces.Box(np.array([-1.0, 0.0], np.float32), np.array([1.0, 6.0], np.float32))
-    head, theirs = Binned(Bins(space, 3)), BinnedDistribution(Bins(space, 3))
+    theirs = BinnedDistribution(Bins(space, 3))
+    head = make_head(theirs)
     chances = torch.tensor([[0.5, 0.2, 0.3], [0.1, 0.3, 0.6]])
     params = chances.log().flatten().expand(20_000, 6)
 
