@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 from lsnn_rl.agents.contract import Agent
 from lsnn_rl.agents.metalearner import MetaLearner
-from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.registration import WORLDS, bare_id, has_lifetimes
 from lsnn_rl.errors import BadValue, MissingFile, UnknownName, unknown_name
 
 DEFAULT_WORLD = "LSNNArena-v0"
@@ -50,6 +49,7 @@ def agent_by_name(name: str, env_id: str, env_kwargs: Mapping[str, Any] | None =
     """A classical agent of this world, or the trained one in a folder or of the zoo."""
     from lsnn_rl.agents.classical import classical, classical_names
 
+    env_id = bare_id(env_id)
     try:
         known = classical_names(env_id)
     except UnknownName:  # a world of someone else's has no classical agents here
@@ -76,8 +76,8 @@ def agent_and_world(
     """
     from lsnn_rl.agents.sharing import find_agent, load_agent
 
-    if env_id is not None and env_id not in gym.registry:
-        raise unknown_name("world", env_id, WORLDS)
+    if env_id is not None:
+        has_lifetimes(env_id)  # complains of a world that nobody registered
     try:
         find_agent(name)
     except MissingFile:
@@ -145,7 +145,10 @@ def spike_counter(agent: Agent) -> Callable[[Any], NDArray[np.float64]] | None:
 
 
 class PredictingAgent:
-    """A model that has `predict(obs, state, episode_start, deterministic)`, recurrent or not."""
+    """A model that has `predict(obs, state, episode_start, deterministic)`, recurrent or not.
+
+    One that was trained under VecNormalize is shown observations as that would show them.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model, self.name = model, type(model).__name__
@@ -156,7 +159,9 @@ class PredictingAgent:
     def act(
         self, obs: NDArray, state: Any, starts: NDArray[np.bool_], deterministic: bool = True
     ) -> tuple[NDArray, Any]:
-        return self.model.predict(obs, state, starts, deterministic)
+        normalizer = getattr(self.model, "get_vec_normalize_env", lambda: None)()
+        seen = obs if normalizer is None else normalizer.normalize_obs(obs)
+        return self.model.predict(seen, state, starts, deterministic)
 
 
 class FunctionAgent:
@@ -176,9 +181,8 @@ class FunctionAgent:
 
 def _policy_agent(agent: Any, policy: Any) -> Agent:
     """A trained policy of ours, with the observation normaliser of the environment it was trained in."""
-    from lsnn_rl.agents.env_state import observation_moments
+    from lsnn_rl.agents.env_state import normalizer_of
     from lsnn_rl.agents.sharing import PolicyAgent
 
     env = getattr(agent, "env", None)
-    moments = observation_moments(env) if env is not None else None
-    return PolicyAgent(policy, moments=moments, clip_obs=getattr(env, "clip_obs", 10.0), name=type(agent).__name__)
+    return PolicyAgent(policy, normalize=normalizer_of(env) if env is not None else None, name=type(agent).__name__)

@@ -14,9 +14,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 from tqdm import tqdm
 
 from lsnn_rl.agents.adapters import as_agent
-from lsnn_rl.agents.checkpoint import BEST, Snapshot, capture, checkpoints_in, write_checkpoint
-from lsnn_rl.agents.plain import replace_file
+from lsnn_rl.agents.checkpoint import BEST, Snapshot, capture, checkpoints_in, read_checkpoint, write_checkpoint
 from lsnn_rl.envs.registration import has_lifetimes
+from lsnn_rl.errors import BrokenFile
+from lsnn_rl.files import replace_file
+
+
+def _warn(problem: OSError, outlook: str) -> None:
+    warnings.warn(f"A checkpoint could not be written: {problem}. Training goes on; {outlook}", stacklevel=3)
 
 
 class TrainingProgress(BaseCallback):
@@ -95,11 +100,7 @@ class CheckpointCallback(BaseCallback):
             except OSError as problem:
                 self._written = time.monotonic()
                 newest = next(iter(checkpoints_in(self.folder)), None)
-                warnings.warn(
-                    f"A checkpoint could not be written: {problem}. Training goes on; the last one is {newest}. Make "
-                    f"room for the next, in {self.every_s:g} seconds.",
-                    stacklevel=2,
-                )
+                _warn(problem, f"the last one is {newest}. Make room for the next, in {self.every_s:g} seconds.")
 
     def _on_step(self) -> bool:
         return True
@@ -121,16 +122,32 @@ class CheckpointCallback(BaseCallback):
     def on_failure(self, what: str) -> Path | None:
         """Write the last good checkpoint, and beside it in `stopped.json` what went wrong and when."""
         path = self.on_interrupt()
-        report = {"at_env_steps": self.model.num_timesteps, "because": what, "go_on_from": path.name if path else None}
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if path is None:
+            return None
+        report = {"at_env_steps": self.model.num_timesteps, "because": what, "go_on_from": path.name}
         replace_file(self.folder / "stopped.json", (json.dumps(report, indent=1) + "\n").encode())
         return path
 
-    def keep_best(self, validations: list[list[float]]) -> Path:
-        """Write the last snapshot as the best so far, with the validations that say so."""
+    def keep_best(self, validations: list[list[float]]) -> bool:
+        """Write the last snapshot as the best so far, with the validations that say so; False if there was no room."""
         assert self._snapshot is not None
         counters = {**self._snapshot["counters"], "validations": [list(entry) for entry in validations]}
-        return write_checkpoint({**self._snapshot, "counters": counters}, self.folder / BEST)
+        try:
+            write_checkpoint({**self._snapshot, "counters": counters}, self.folder / BEST)
+        except OSError as problem:
+            _warn(problem, "what is better than the one that was kept before will be tried again. Make room for it.")
+            return False
+        return True
+
+    def best_score(self) -> float:
+        """The validation score of the best that is kept from before, of this training; -inf without one."""
+        file = self.folder / BEST
+        if self.model.num_timesteps == 0 or not file.is_file():  # a new training: what lies there is another's
+            return -np.inf
+        try:
+            return float(read_checkpoint(file)["counters"]["validations"][-1][1])
+        except BrokenFile:
+            return -np.inf
 
     def on_interrupt(self) -> Path | None:
         """Call this when training was interrupted (KeyboardInterrupt); returns the file to resume from, if any."""
@@ -165,6 +182,9 @@ class ValidationCallback(BaseCallback):
         self.keeper, self.env_id, self.every_steps, self.lifetimes = keeper, env_id, every_steps, lifetimes
         self.env_kwargs = dict(env_kwargs or {})
 
+    def _on_training_start(self) -> None:
+        self._best = self.keeper.best_score()  # a file may be newer than the checkpoint that is gone on from
+
     def _on_rollout_start(self) -> None:
         if self.model.num_timesteps - self._last() >= self.every_steps:
             self.validate()
@@ -183,12 +203,11 @@ class ValidationCallback(BaseCallback):
     def validate(self) -> float:
         """The mean score now: goals, or return where there are none."""
         score = self._score()
-        best = max((entry[1] for entry in self.model.validations), default=-np.inf)
         self.model.validations.append([self.model.num_timesteps, score])
+        if score > self._best and self.keeper.keep_best(self.model.validations):
+            self._best = score
         self.logger.record("validation/score", score)
-        self.logger.record("validation/best", max(score, best))
-        if score > best:
-            self.keeper.keep_best(self.model.validations)
+        self.logger.record("validation/best", self._best)
         return score
 
     def _score(self) -> float:

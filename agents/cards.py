@@ -23,7 +23,6 @@ Tables and figures are drawn from cards only. Keys (numbers with an interval are
 import hashlib
 import json
 import platform
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -34,26 +33,29 @@ import gymnasium as gym
 import numpy as np
 
 from lsnn_rl.errors import BrokenFile, MissingFile
+from lsnn_rl.files import replace_file, to_json
 
 SCHEMA = 1
-_NUMBERS = re.compile(r"\[\s*([-+0-9.eE,\s]+?)\s*\]")
 
 
 class Card(dict[str, Any]):
     """A dictionary with the keys above, which knows how to be written and read."""
 
-    def save(self, path: str | Path) -> None:
-        """Write the card as JSON; a crash leaves the old file or none, never half a card."""
+    def save(self, path: str | Path) -> Path:
+        """Write the card as JSON, as card.json if `path` is a folder; a crash leaves the old file or none, never half.
+
+        Returns: the file.
+        """
         file = Path(path)
+        if file.is_dir():
+            file = file / "card.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(file.name + ".partial")
-        partial.write_text(self.to_json() + "\n", encoding="utf-8")
-        partial.replace(file)
+        replace_file(file, (self.to_json() + "\n").encode())
+        return file
 
     def to_json(self) -> str:
         """The card as one JSON object, a list of numbers on one line; NaN is refused, because JSON has none."""
-        text = json.dumps(self, indent=1, allow_nan=False)
-        return _NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text)
+        return to_json(self)
 
     @classmethod
     def load(cls, path: str | Path) -> "Card":

@@ -25,10 +25,11 @@ from safetensors.numpy import save as arrays_to_bytes
 from stable_baselines3.common.policies import BasePolicy
 
 from lsnn_rl.agents.env_state import env_recipe, get_env_state, remake_env, set_env_state
-from lsnn_rl.agents.plain import from_plain, replace_file, space_to_plain, to_plain, trusted_class, versions
+from lsnn_rl.agents.plain import from_plain, space_to_plain, to_plain, trusted_class, versions
 from lsnn_rl.agents.schedules import describe_schedule
 from lsnn_rl.agents.sharing import load_agent, save_agent
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
+from lsnn_rl.files import replace_file
 
 __all__ = [
     "capture",
@@ -97,7 +98,7 @@ def capture(model: Any, exact: bool = True) -> Snapshot:
         },
         "schedules": learning,
         "env": env_recipe(model.env),
-        "env_state": get_env_state(model.env, exact) if model._last_obs is not None else None,
+        "env_state": get_env_state(model.env, exact, alive=model._last_obs is not None),
         "weights": dict(model.policy.state_dict()),
         "optimizer": model.policy.optimizer.state_dict(),
         "state": model._last_state,
@@ -160,9 +161,8 @@ def load_checkpoint(
     for name, value in {**data["last"], **data["counters"]}.items():
         setattr(model, name, value)
     assert model.env is not None
-    if data["env_state"] is not None:
-        set_env_state(model.env, data["env_state"])
-    if data["env_state"] is None or data["env_state"][-1] is None:
+    set_env_state(model.env, data["env_state"])
+    if data["env_state"][-1] is None:
         model._last_obs = None  # learn() will reset the world, and with it the network's state
         # New lifetimes: with the seed of the beginning it would meet those it began with again.
         model.env.seed(_seed_from_here(model.seed, model.num_timesteps))

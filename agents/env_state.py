@@ -79,16 +79,19 @@ def reason_against_state(env: VecEnv) -> str | None:
     return None
 
 
-def get_env_state(env: VecEnv, exact: bool = True) -> list[dict[str, Any] | None]:
+def get_env_state(env: VecEnv, exact: bool = True, alive: bool = True) -> list[dict[str, Any] | None]:
     """The state of every layer, from the outside in; None for those that cannot tell it, if `exact` is False.
 
-    The last is None as soon as any is: then lifetimes begin anew, and only what normalisers have learned goes on.
+    The last is None as soon as any is, and where no lifetime has begun yet (`alive` is False): then lifetimes begin
+    anew, and only what normalisers have learned goes on.
 
     Raises: BadValue, saying which layer keeps its state to itself.
     """
     *wrappers, inner = layers(env)
     known = [_wrapper_state(layer) if type(layer) in KEPT else None for layer in wrappers]
     reason = reason_against_state(env)
+    if not alive:
+        return [*known, None]
     if reason is None:
         return [*known, inner.get_state()]  # type: ignore[attr-defined]
     if exact:
@@ -124,11 +127,18 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any] | None]) -> None:
         stack[-1].set_state(states[-1])  # type: ignore[attr-defined]
 
 
-def observation_moments(env: VecEnv) -> dict[str, dict[str, Any]] | None:
-    """Mean and variance of the observations if they are normalised; key "" for plain ones, else the Dict's keys."""
+def normalizer_of(env: VecEnv) -> dict[str, Any] | None:
+    """How observations are normalised, as plain data, or None if they are not.
+
+    Returns: `moments` (mean and var, key "" for plain observations, else the Dict's keys), `clip_obs`, `epsilon`.
+    """
     for layer in layers(env):
         if isinstance(layer, VecNormalize) and layer.norm_obs:
-            return _obs_moments(layer)
+            moments = {
+                key: {name: np.asarray(found[name]).tolist() for name in ("mean", "var")}
+                for key, found in _obs_moments(layer).items()
+            }
+            return {"moments": moments, "clip_obs": float(layer.clip_obs), "epsilon": float(layer.epsilon)}
     return None
 
 
@@ -139,7 +149,8 @@ def _settings(layer: VecEnv) -> tuple[str, ...]:
 def _wrapper_state(layer: VecEnv) -> dict[str, Any]:
     state = {name: getattr(layer, name) for name in KEPT[type(layer)]}
     if isinstance(layer, VecNormalize):
-        state.update(old_obs=layer.old_obs, ret_rms=_moments(layer.ret_rms), obs_rms=_obs_moments(layer))
+        seen = getattr(layer, "old_obs", None)  # nothing before the first reset
+        state.update(old_obs=seen, ret_rms=_moments(layer.ret_rms), obs_rms=_obs_moments(layer))
     return state
 
 

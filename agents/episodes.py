@@ -13,7 +13,7 @@ import numpy as np
 from lsnn_rl.agents.adapters import as_agent, name_of
 from lsnn_rl.agents.cards import SCHEMA, Card, versions
 from lsnn_rl.agents.contract import Agent
-from lsnn_rl.agents.evaluate import results
+from lsnn_rl.agents.evaluate import luck, results
 from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.vec_bridge import make_env
 
@@ -28,6 +28,7 @@ def evaluate_episodes(
     deterministic: bool = True,
     env_kwargs: Mapping[str, Any] | None = None,
     *,
+    seed: int = 0,
     name: str | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> Card:
@@ -38,10 +39,10 @@ def evaluate_episodes(
     began = time.perf_counter()
     kwargs = dict(env_kwargs or {})
     actor = as_agent(agent, env_id, kwargs)
-    main = live_episodes(actor, env_id, episodes, deterministic, kwargs)
+    main = live_episodes(actor, env_id, episodes, deterministic, kwargs, seed=seed)
     if on_progress is not None:
         on_progress(0.5)
-    wiped = live_episodes(actor, env_id, episodes, deterministic, kwargs, wipe_every_step=True)
+    wiped = live_episodes(actor, env_id, episodes, deterministic, kwargs, seed=seed, wipe_every_step=True)
     if on_progress is not None:
         on_progress(1.0)
     card = Card(
@@ -54,7 +55,7 @@ def evaluate_episodes(
         agent=name or name_of(agent),
         lifetimes=episodes,
         deterministic=deterministic,
-        seed=FIRST_SEED["test"],
+        seed=seed,
     )
     card.update(results(main, {"no_state": wiped}, None, "return"))
     card.update(versions=versions(), wall_s=round(time.perf_counter() - began, 1))
@@ -69,9 +70,13 @@ def live_episodes(
     env_kwargs: Mapping[str, Any] | None = None,
     *,
     split: str = "test",
+    seed: int = 0,
     wipe_every_step: bool = False,
 ) -> Lifetimes:
-    """Live the numbered episodes of a split ("test" or "validation"), a few at a time."""
+    """Live the numbered episodes of a split ("test" or "validation"), a few at a time.
+
+    Args: seed: of sampled actions.
+    """
     slots = min(SLOTS, episodes)
     env = make_env(env_id, slots, **(env_kwargs or {}))
     returns, steps = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
@@ -79,20 +84,17 @@ def live_episodes(
         for first in range(0, episodes, slots):
             wanted = min(slots, episodes - first)  # surplus slots are lived, and not counted
             env.seed(FIRST_SEED[split] + first)
-            obs, state, starts, alive = (
-                env.reset(),
-                agent.initial_state(slots),
-                np.ones(slots, bool),
-                np.ones(slots, bool),
-            )
-            while alive[:wanted].any():
-                actions, state = agent.act(obs, state, starts, deterministic)
-                obs, rewards, starts, _ = env.step(actions)
-                counted = np.flatnonzero(alive[:wanted])
-                returns[first + counted] += rewards[counted]
-                steps[first + counted] += 1
-                alive &= ~starts
-                starts = starts | wipe_every_step
+            obs, state = env.reset(), agent.initial_state(slots)
+            starts, alive = np.ones(slots, bool), np.ones(slots, bool)
+            with luck(seed + first):
+                while alive[:wanted].any():
+                    actions, state = agent.act(obs, state, starts, deterministic)
+                    obs, rewards, starts, _ = env.step(actions)
+                    counted = np.flatnonzero(alive[:wanted])
+                    returns[first + counted] += rewards[counted]
+                    steps[first + counted] += 1
+                    alive &= ~starts
+                    starts = starts | wipe_every_step
     finally:
         env.close()
     nothing = np.zeros(0, dtype=np.int64)

@@ -24,7 +24,7 @@ from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.statistics import Interval, mean_interval
 from lsnn_rl.envs.references import reference_scores
 from lsnn_rl.envs.registration import has_lifetimes
-from lsnn_rl.envs.splits import split_hash
+from lsnn_rl.envs.splits import check_own_arguments, split_hash
 from lsnn_rl.errors import BadValue, unknown_name
 
 BINS = 20  # stretches of the lifetime in a card's curve
@@ -81,8 +81,9 @@ def evaluate(
                 "lifetimes: of the test alone, and with the state wiped at every step as their control. Leave both out."
             )
         return evaluate_episodes(
-            agent, env_id, lifetimes, deterministic, env_kwargs, name=name, on_progress=on_progress
+            agent, env_id, lifetimes, deterministic, env_kwargs, seed=seed, name=name, on_progress=on_progress
         )
+    check_own_arguments(env_kwargs or {})
     began = time.perf_counter()
     kwargs = dict(env_kwargs or {})
     numbers = np.arange(lifetimes)
@@ -177,7 +178,7 @@ def results(
     for control, lives in hampered.items():
         score, normalized = _score(lives, score_of, references)
         found["controls"][control] = {**score.as_dict(), "normalized": normalized, "curve": _curve(lives, score_of)}
-    found["claims"] = {"uses_memory": uses_memory(found)}
+    found["claims"] = {"uses_memory": uses_memory(found) if len(main.steps) > 1 else None}  # one has no interval
     found["per_lifetime"] = {
         "goals": main.goals.tolist(),
         "returns": [round(float(r), 4) for r in main.returns],
@@ -212,7 +213,7 @@ def live(
     for begin in range(0, len(numbers), slots):
         batch = numbers[begin : begin + slots]
         filled = np.resize(batch, slots)  # surplus slots repeat lifetimes, and are dropped below
-        with _luck(seed + begin):
+        with luck(seed + begin):
             part = _live_once(agent, env, filled, deterministic, wipe_after_trial)
         parts.append(_rows(part, len(batch)))
         if on_batch is not None:
@@ -269,7 +270,7 @@ def _live_once(
 
 
 @contextmanager
-def _luck(seed: int) -> Iterator[None]:
+def luck(seed: int) -> Iterator[None]:
     """torch draws from a generator seeded here, and goes on afterwards as if nothing had happened."""
     torch = sys.modules.get("torch")  # an agent that draws from torch has loaded it
     if torch is None:

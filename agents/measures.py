@@ -145,11 +145,12 @@ def normalized(goals: Interval, amnesic: float, best_known: float) -> Interval:
 
 
 def adaptation(lives: Lifetimes, bin_steps: int = 100) -> Floats:
-    """Goals per 100 steps in each stretch of `bin_steps` of the lifetime, [L, bins]."""
-    bins = -(-int(lives.steps.max()) // bin_steps)
-    counts = np.zeros((len(lives.steps), bins))
+    """Goals per 100 steps in each stretch of `bin_steps` of the lifetime, the last one maybe shorter, [L, bins]."""
+    steps = int(lives.steps.max())
+    edges = np.arange(0, steps, bin_steps)
+    counts = np.zeros((len(lives.steps), len(edges)))
     np.add.at(counts, (lives.hit_row, (lives.hit_step - 1) // bin_steps), 1.0)
-    return counts * 100.0 / bin_steps
+    return counts * 100.0 / np.diff(np.append(edges, steps))
 
 
 def reward_by_age(lives: Lifetimes, bin_steps: int = 1) -> Floats:

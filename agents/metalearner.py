@@ -55,21 +55,21 @@ class MetaLearner:
             raise BadValue(f"adaptation = {adaptation} is no share of a lifetime. Give a number from 0 to 1.")
         self.agent, self.adaptation, self.name = agent, adaptation, type(agent).__name__
         self.steps: int | None = None
-        self.age = 0
+        self.age, self._begins = 0, True
 
     def watch(self, venv: Any) -> None:
         """Learn from the environment how long a lifetime is."""
         self.steps = getattr(getattr(venv.unwrapped, "task", None), "steps", None)
 
     def initial_state(self, n: int) -> None:
-        return None
+        self._begins = True  # a row that starts later had its state wiped, even if all do so in one step
 
     def act(
         self, obs: NDArray, state: None, starts: NDArray[np.bool_], deterministic: bool = True
     ) -> tuple[NDArray, None]:
         """Actions [N, ...]; `deterministic` is for the agent to decide, which explores or does not by phase."""
-        if starts.all():
-            self.age = 0
+        if self._begins:
+            self.age, self._begins = 0, False
             self.agent.init()
             if not self._adapting():
                 self._settle(len(obs))

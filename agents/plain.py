@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import torch
 
-from lsnn_rl.plain import from_plain, replace_file, space_from_plain, space_to_plain, to_plain, trusted_class
+from lsnn_rl.plain import from_plain, space_from_plain, space_to_plain, to_plain, trusted_class
 
-__all__ = ["from_plain", "replace_file", "space_from_plain", "space_to_plain", "to_plain", "trusted_class", "versions"]
+__all__ = ["from_plain", "space_from_plain", "space_to_plain", "to_plain", "trusted_class", "versions"]
 
 
 def versions() -> dict[str, str]:

@@ -33,7 +33,7 @@ from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.encoders import Encoder
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network import RecurrentNetwork
-from lsnn_rl.rewiring import REWIRINGS
+from lsnn_rl.rewiring import choose
 from lsnn_rl.state import State
 
 Latents = tuple[Tensor, Tensor, Tensor, Tensor | None, State]
@@ -396,8 +396,8 @@ class LSNNPolicy(UpstreamFace):
         optimizer = self.optimizer_class(self.parameters(), **{"lr": learning_rate, **self.optimizer_kwargs})
         if not self.rewiring:
             return optimizer
-        options = dict(self.rewiring)
-        return REWIRINGS.get(options.pop("method", "deep_r")).for_network(optimizer, self.lstm_actor.network, **options)
+        method, options = choose(self.rewiring)
+        return method.for_network(optimizer, self.lstm_actor.network, **options)
 
 
 class MultiInputLSNNPolicy(LSNNPolicy):

@@ -210,6 +210,8 @@ def _check(recipe: Recipe) -> None:
         raise BadValue(
             f"train.minutes = {recipe.train.minutes} leaves no time. Give a positive number, or leave it out."
         )
+    if not 0 <= recipe.train.seed < 2**32:
+        raise BadValue(f"train.seed = {recipe.train.seed} is not a seed. Give a whole number from 0 to {2**32 - 1}.")
     check_split(recipe.test.split)
     shares = (("ppo.gamma", recipe.ppo.gamma), ("ppo.gae_lambda", recipe.ppo.gae_lambda))
     for where, value in shares:

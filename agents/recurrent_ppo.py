@@ -237,6 +237,12 @@ class RecurrentPPO(OnPolicyAlgorithm):
         for name in ("n_steps", "n_epochs"):
             if getattr(self, name) < 1:
                 raise BadValue(f"{name} = {getattr(self, name)} trains nothing. Give a whole number from 1 up.")
+        if self.bptt_steps is not None and self.bptt_steps < 1:
+            raise BadValue(
+                f"bptt_steps = {self.bptt_steps} reaches nowhere. Give a divisor of {self.n_steps} (n_steps)."
+            )
+        if not self.max_grad_norm > 0:
+            raise BadValue(f"max_grad_norm = {self.max_grad_norm} leaves no gradient. Give a positive number.")
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadValue(f"{name} = {getattr(self, name)} is no discount. Give a number from 0 to 1.")
@@ -252,9 +258,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
         assert self._last_obs is not None and self._last_state is not None
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
+        callback.on_rollout_start()  # before anything is drawn: a checkpoint that is taken there begins here
         if self.use_sde:
             self.policy.reset_noise(env.num_envs)
-        callback.on_rollout_start()
 
         while not rollout_buffer.full:
             if self.use_sde and self.sde_sample_freq > 0 and rollout_buffer.pos % self.sde_sample_freq == 0:
@@ -281,16 +287,11 @@ class RecurrentPPO(OnPolicyAlgorithm):
         with torch.no_grad():
             self._bootstrap(rollout_buffer)
             task = torch.as_tensor(ask(env, "task_vector"), dtype=torch.float32) if self.privileged_critic else None
-            self._finish_rollout(rollout_buffer, self._values(new_obs, state, dones, task), dones)
+            values = self._values(new_obs, state, dones, task)
+        rollout_buffer.finish(values, dones, self.gamma, self.gae_lambda)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
-
-    def _finish_rollout(self, rollout: Rollout, values: Tensor, dones: np.ndarray) -> None:
-        try:
-            rollout.finish(values, dones, self.gamma, self.gae_lambda)
-        except BadValue as problem:
-            raise BadValue(f"{problem} {self._rescue(str(problem))}") from None
 
     def _finish_lifetimes(self, done: np.ndarray, infos: list[dict[str, Any]], state: dict[str, Tensor]) -> None:
         """Take what ended lifetimes tell: their statistics, and their last observation if they were cut off."""
@@ -421,8 +422,9 @@ class RecurrentPPO(OnPolicyAlgorithm):
         """Write the last good checkpoint where a CheckpointCallback keeps them, with `what` beside it, and say so."""
         keeper = getattr(self, "checkpoint_keeper", None)
         if keeper is None:
-            return "Keep them with save_checkpoint(model, path)."
-        return f"The last good checkpoint is {keeper.on_failure(what)}: go on from it with load_checkpoint."
+            return "Keep the weights with save_checkpoint(model, path)."
+        path = keeper.on_failure(what)
+        return f"The last good checkpoint is {path}: go on from it with load_checkpoint." if path else ""
 
     # ---- logging -----------------------------------------------------------------------------------------------------
 
@@ -515,8 +517,11 @@ class RecurrentPPO(OnPolicyAlgorithm):
         assert self.env is not None
         iteration = 0
         while self.num_timesteps < total_timesteps and self._time_share() < 1:
-            if not self.collect_rollouts(self.env, callback, self.rollout_buffer, self.n_steps):
-                break
+            try:
+                if not self.collect_rollouts(self.env, callback, self.rollout_buffer, self.n_steps):
+                    break
+            except BadValue as problem:  # the world showed or paid something that is not finite
+                raise BadValue(f"{problem} {self._rescue(str(problem))}") from None
             iteration += 1
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             if log_interval is not None and iteration % log_interval == 0:

@@ -20,11 +20,10 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from torch import Tensor
 
 from lsnn_rl.agents.bounds import within
-from lsnn_rl.agents.env_state import env_recipe, observation_moments
+from lsnn_rl.agents.env_state import env_recipe, normalizer_of
 from lsnn_rl.agents.lstm_face import verbs_of
 from lsnn_rl.agents.plain import (
     from_plain,
-    replace_file,
     space_from_plain,
     space_to_plain,
     to_plain,
@@ -33,6 +32,7 @@ from lsnn_rl.agents.plain import (
 )
 from lsnn_rl.agents.zoo_places import ZOO, places, zoo_name
 from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, did_you_mean
+from lsnn_rl.files import replace_file
 from lsnn_rl.state import State
 
 WEIGHTS, CARD = "agent.safetensors", "agent.json"
@@ -45,8 +45,8 @@ class PolicyAgent:
     Args:
         policy: with the three verbs of `lsnn_rl.agents.policies`.
         env_id, env_kwargs: the world it was trained in, if known.
-        moments: mean and variance of the observations if training normalised them; key "" or a Dict's keys.
-        clip_obs: where normalised observations were cut.
+        normalize: how training normalised the observations, if it did: `moments` (mean and variance, key "" or a
+            Dict's keys), `clip_obs` and `epsilon` of VecNormalize.
     """
 
     def __init__(
@@ -54,12 +54,11 @@ class PolicyAgent:
         policy: Any,
         env_id: str | None = None,
         env_kwargs: Mapping[str, Any] | None = None,
-        moments: Mapping[str, Mapping[str, Any]] | None = None,
-        clip_obs: float = 10.0,
+        normalize: Mapping[str, Any] | None = None,
         name: str = "agent",
     ) -> None:
         self.policy, self.env_id, self.env_kwargs, self.name = policy, env_id, dict(env_kwargs or {}), name
-        self.moments, self.clip_obs = moments, clip_obs
+        self.normalize = {"moments": {}, "clip_obs": 10.0, "epsilon": 1e-8, **(normalize or {})}
         policy.set_training_mode(False)
         self.verbs = verbs_of(policy)
         self.told = getattr(policy, "told_critic", None) is not None
@@ -92,7 +91,7 @@ class PolicyAgent:
 
     def _tensors(self, obs: Any) -> Any:
         """Observations as the policy met them in training: tensors, normalised if they were."""
-        moments = self.moments or {}
+        moments = self.normalize["moments"]
         if isinstance(obs, Mapping):
             return {key: self._scale(value, moments.get(key)) for key, value in obs.items()}
         return self._scale(obs, moments.get(""))
@@ -100,8 +99,9 @@ class PolicyAgent:
     def _scale(self, obs: np.ndarray, moments: Mapping[str, Any] | None) -> Tensor:
         if moments is None:
             return torch.as_tensor(obs, device=self.policy.device)
-        scaled = (obs - np.asarray(moments["mean"])) / np.sqrt(np.asarray(moments["var"]) + 1e-8)
-        scaled = np.clip(scaled, -self.clip_obs, self.clip_obs).astype(np.float32)
+        clip_obs, epsilon = self.normalize["clip_obs"], self.normalize["epsilon"]
+        scaled = (obs - np.asarray(moments["mean"])) / np.sqrt(np.asarray(moments["var"]) + epsilon)
+        scaled = np.clip(scaled, -clip_obs, clip_obs).astype(np.float32)
         return torch.as_tensor(scaled, device=self.policy.device)
 
 
@@ -127,7 +127,7 @@ def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **note
         "observation_space": space_to_plain(policy.observation_space),
         "action_space": space_to_plain(policy.action_space),
         "env": {"id": env_id or recipe.get("id"), "kwargs": to_plain(recipe.get("kwargs", {}), arrays, "env kwargs")},
-        "normalize": _normalizer(env),
+        "normalize": normalizer_of(env) if env is not None else None,
         "notes": to_plain(notes, arrays, "notes"),
         "versions": versions(),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -170,14 +170,13 @@ def load_agent(
             f"The agent in {folder} does not fit {card.get('policy_class')} of this version ({problem}). "
             f"It was written with {card.get('versions')}: install those, or train it anew."
         ) from problem
-    env, normalize = card.get("env") or {}, card.get("normalize") or {}
+    env = card.get("env") or {}
     local = folder.name if folder.name != "agent" else folder.parent.name
     return PolicyAgent(
         policy.to(device),
         env.get("id"),
         env.get("kwargs"),
-        normalize.get("moments"),
-        normalize.get("clip_obs", 10.0),
+        card.get("normalize"),
         name=str(where) if str(where).startswith("hf:") else local,
     )
 
@@ -261,17 +260,6 @@ def _keywords(model: Any, policy: Any) -> dict[str, Any]:
     left_out = {"observation_space", "action_space", "lr_schedule"}
     told = {**policy._get_constructor_parameters(), **getattr(model, "policy_kwargs", {})}  # upstream's tell not all
     return {name: value for name, value in told.items() if name not in left_out}
-
-
-def _normalizer(env: Any) -> dict[str, Any] | None:
-    moments = observation_moments(env) if env is not None else None
-    if moments is None:
-        return None
-    plain = {
-        key: {"mean": np.asarray(m["mean"]).tolist(), "var": np.asarray(m["var"]).tolist()}
-        for key, m in moments.items()
-    }
-    return {"moments": plain, "clip_obs": float(env.clip_obs)}
 
 
 def _no_learning(progress_remaining: float) -> float:

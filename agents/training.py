@@ -23,6 +23,7 @@ from tqdm import tqdm
 from lsnn_rl.agents.cards import Card, versions
 from lsnn_rl.agents.recipe import Recipe, read_recipe
 from lsnn_rl.envs.registration import has_lifetimes
+from lsnn_rl.envs.splits import check_own_arguments
 from lsnn_rl.errors import BadValue, MissingFile
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def build(recipe: Recipe) -> "RecurrentPPO":
     """The untrained learner that a recipe describes."""
     from lsnn_rl.agents.recurrent_ppo import RecurrentPPO
 
+    if has_lifetimes(recipe.env.id):
+        check_own_arguments(recipe.env.kwargs, "env.kwargs")
     return RecurrentPPO(
         "LSNNPolicy",
         recipe.env.id,
@@ -133,7 +136,7 @@ def _test(recipe: Recipe, run: Path, say: Report, on_progress: Callable[[float],
     lived = f"{test.split} lifetimes" if has_lifetimes(env.id) else "episodes"
     say(f"Living {test.lifetimes} {lived}, and once more with the state wiped.")
     return evaluate(
-        str(run),
+        run / "agent",  # the folder of the run may be called as a classical agent is
         env.id,
         test.split,
         test.lifetimes,

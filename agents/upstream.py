@@ -113,7 +113,7 @@ class UpstreamFace(RecurrentActorCriticPolicy):
     def _predict(self, *args: Any, **options: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Actions that upstream's `predict` need not cut any more."""
         actions, state = super()._predict(*args, **options)
-        if getattr(self, "keep_direction", False):
+        if getattr(self, "keep_direction", False) and not self.squash_output:  # upstream stretches squashed ones itself
             actions = torch.from_numpy(within(actions.cpu().numpy(), self))
         return actions, state
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lsnn_rl.envs.registration import WORLDS
+from lsnn_rl.envs.registration import WORLDS, bare_id
 from lsnn_rl.envs.task import load_task, settings_of
 
 FILE = Path(__file__).with_name("references.json")
@@ -27,10 +27,11 @@ def reference_row(env_id: str, split: str = "train", **settings: Any) -> dict[st
 
     Settings that are only about seeing (parts of the observation, rendering) make no difference.
     """
-    if env_id not in WORLDS:
+    world = bare_id(env_id)
+    if world not in WORLDS:
         return None
-    asked = rules_of(env_id, split, **settings)
-    return next((row for row in reference_table().get(env_id, []) if row["rules"] == asked), None)
+    asked = rules_of(world, split, **settings)
+    return next((row for row in reference_table().get(world, []) if row["rules"] == asked), None)
 
 
 def rules_of(env_id: str, split: str = "train", **settings: Any) -> dict[str, Any]:

@@ -7,6 +7,8 @@ for every agent, on every machine, whatever the number of slots.
 """
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +28,15 @@ def check_split(split: str) -> str:
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
     return split
+
+
+def check_own_arguments(env_kwargs: Mapping[str, Any], where: str = "env_kwargs") -> None:
+    """Raises BadValue for a setting of a world that evaluation and training choose themselves."""
+    for name, instead in (("split", "the argument split (test.split in a recipe)"), ("num_envs", "slots or n_envs")):
+        if name in env_kwargs:
+            raise BadValue(
+                f"{where} holds {name} = {env_kwargs[name]!r}, which is no rule of the world. Use {instead}."
+            )
 
 
 def seeded_generator(split: str, seed: int | None) -> np.random.Generator:

@@ -111,11 +111,9 @@ def evaluate(
     if json == "-":
         print(card.to_json())
         return
-    if json is not None:
-        card.save(json)
     _print_table(card)
     if json is not None:
-        _say(f"Written to {json}.")
+        _say(f"Written to {card.save(json)}.")
 
 
 @zoo.command()
@@ -223,8 +221,7 @@ def surgery(
         found = operate(agent, env_id, kwargs, pairs=pairs, delay=delay, seed=seed, on_progress=report)
     print(table(found.card))
     if json is not None:
-        found.card.save(json)
-        _say(f"Written to {json}.")
+        _say(f"Written to {found.card.save(json)}.")
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         figures.surgery(found).savefig(out, dpi=200)
@@ -275,6 +272,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except LSNNError as mistake:
         print(f"lsnn-rl: {mistake}", file=sys.stderr)
         raise SystemExit(2) from None
+    except OSError as refusal:  # of the system: no such folder, no right to write, no room
+        if refusal.filename is None:
+            raise
+        where = f"{refusal.filename}: {refusal.strerror}"
+        print(f"lsnn-rl: {where}. Give another path, or make room there.", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 def _say(sentence: str) -> None:
@@ -291,14 +294,14 @@ def _new_folder(env_id: str, cell: str) -> Path:
 
 def _key_values(pairs: Sequence[str]) -> dict[str, Any]:
     """Settings written key=value, values read as YAML."""
-    import yaml
+    from lsnn_rl.settings import read_value
 
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise BadValue(f"--env-kwarg {pair} sets nothing. Write key=value, for example teleport=same_step.")
-        settings[key] = yaml.safe_load(value)
+        settings[key] = read_value(value, key)
     return settings
 
 

@@ -5,11 +5,9 @@ and torch classes; the arrays go into a table of their own (stored as safetensor
 `from_plain` undoes it exactly, to the bit and the type. Whatever else is met is refused, with the path to it.
 """
 
-import os
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,19 +145,6 @@ def space_from_plain(data: Mapping[str, Any]) -> spaces.Space:
     raise BrokenFile(
         f"The file holds a space of kind {kind!r}, which this version cannot read. Install a newer lsnn-rl."
     )
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that under its name there is always a whole one, the old or the new."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _bound(bound: np.ndarray) -> Any:

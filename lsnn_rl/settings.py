@@ -42,7 +42,7 @@ class Settings:
             raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or {others()}.")
         try:
             data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as problem:
+        except (yaml.YAMLError, UnicodeDecodeError) as problem:
             raise BrokenFile(f"{file} is not YAML: {problem}. Correct it, or start from one in the zoo.") from problem
         if not isinstance(data, Mapping):
             raise BrokenFile(
@@ -85,8 +85,17 @@ def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
             place = place[section]
             if not isinstance(place, dict):
                 raise BadValue(f"{path} goes below {section}, which is a single value. Set {section} itself.")
-        place[key] = yaml.safe_load(value)
+        place[key] = read_value(value, path)
     return data
+
+
+def read_value(text: str, where: str) -> Any:
+    """The value that a person typed behind "where=", read as YAML. Raises BadValue if it is none."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        line = " ".join(str(problem).split())
+        raise BadValue(f"{where}={text} cannot be read as YAML: {line}. Close its brackets and quotes.") from problem
 
 
 def build(cls: type, data: Any, path: str = "") -> Any:

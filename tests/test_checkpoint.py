@@ -36,6 +36,7 @@ POLICIES = {
         "burn_in_steps": 5,
         "auxiliary": {"task_inference": 0.3, "spike_budget_hz": 1.0, "spike_budget_step": 0.1},
     },
+    "noisy": {"policy_kwargs": {"cell": "gru", "size": 8, "readouts": 6}, "use_sde": True, "sde_sample_freq": 5},
     "lstm": {"policy_kwargs": {"cell": "lstm", "size": 8, "readouts": 6}},
     "gru": {"policy_kwargs": {"cell": "gru", "size": 8, "readouts": 6}},
     "rewired": {
@@ -160,6 +161,24 @@ def test_an_interrupt_in_mid_rollout_loses_at_most_that_rollout(tmp_path):
     assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
 
 
+@pytest.mark.parametrize("broken", ["observation", "reward"])
+def test_what_is_not_finite_in_the_world_leaves_the_last_good_checkpoint(broken, tmp_path):
+    class Breaks(gym.Wrapper):
+        def step(self, action):
+            obs, reward, *rest = self.env.step(action)
+            gone = np.nan if model.num_timesteps >= 40 else 1.0
+            return (obs * gone, reward, *rest) if broken == "observation" else (obs, reward * gone, *rest)
+
+    model = RecurrentPPO("GRUPolicy", Breaks(gym.make("CartPole-v1")), n_steps=16, policy_kwargs={"size": 8})
+    keeper = CheckpointCallback(tmp_path, every_s=1e6, exact=False)
+
+    with pytest.raises(BadValue, match="last good checkpoint is .*checkpoint-000000000032.ckpt"):
+        model.learn(160, callback=keeper)
+
+    assert load_checkpoint(tmp_path, gym.make("CartPole-v1")).num_timesteps == 32
+    assert json.loads((tmp_path / "stopped.json").read_text())["go_on_from"] == "checkpoint-000000000032.ckpt"
+
+
 def test_a_checkpoint_does_not_change_when_training_goes_on(tmp_path):
     model = make().learn(64)
     before = weights(model)
@@ -194,6 +213,8 @@ def test_what_a_normaliser_has_learned_goes_on_even_where_lifetimes_begin_anew(t
     np.testing.assert_array_equal(loaded.env.obs_rms.count > env.obs_rms.count, True)
     again = load_checkpoint(tmp_path / "a.ckpt")
     np.testing.assert_array_equal(again.env.obs_rms.mean, env.obs_rms.mean)
+    once_more = load_checkpoint(save_checkpoint(again, tmp_path / "b.ckpt", exact=False))  # before its first step
+    np.testing.assert_array_equal(once_more.env.obs_rms.mean, env.obs_rms.mean)
     assert not np.array_equal(again.env.venv.reset(), first)  # not the lifetimes of the beginning once more
 
 

@@ -102,6 +102,23 @@ def test_what_episodes_do_not_have_is_refused():
         record([push_right, push_right], POLE, "pole.gif")
 
 
+def test_drawn_actions_come_from_the_seed_and_leave_the_luck_of_others_alone():
+    import torch
+
+    from lsnn_rl import RecurrentPPO
+
+    model = RecurrentPPO("LSNNPolicy", POLE, n_envs=2, n_steps=8, policy_kwargs={"regular": 4, "adaptive": 4})
+    before = torch.get_rng_state()
+
+    one, same, other = (
+        evaluate(model, POLE, lifetimes=5, deterministic=False, seed=seed)["per_lifetime"]["returns"]
+        for seed in (5, 5, 6)
+    )
+
+    assert one == same != other
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_an_environment_that_draws_nothing_says_so():
     gym.register("Blind-v0", lambda **kwargs: _Blind())
     try:

@@ -139,6 +139,34 @@ def test_a_plain_function_and_an_sb3_model_are_agents():
     assert by_model["per_lifetime"] == by_function["per_lifetime"]
 
 
+@pytest.mark.parametrize("normalizer", [{}, {"epsilon": 1.0, "clip_obs": 1.5}])
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_model_sees_observations_as_its_normaliser_showed_them_in_training(ours, normalizer, tmp_path):
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.vec_env import VecNormalize
+
+    from lsnn_rl import RecurrentPPO
+    from lsnn_rl.agents.sharing import load_agent, save_agent
+    from lsnn_rl.agents.vec_bridge import make_env
+
+    env = VecNormalize(make_env("LSNNArena-v0", 4), **normalizer)
+    make = (lambda: RecurrentPPO("GRUPolicy", env, n_steps=8)) if ours else (lambda: PPO("MlpPolicy", env, n_steps=8))
+    model = make().learn(64)
+    seen = np.linspace(-3, 3, 4 * env.observation_space.shape[0], dtype=np.float32).reshape(4, -1)
+    starts = np.ones(4, bool)
+    expected, _ = model.predict(env.normalize_obs(seen), None, starts, deterministic=True)
+
+    agents = [as_agent(model, "LSNNArena-v0")]
+    if ours:
+        agents.append(load_agent(save_agent(model, tmp_path)))
+
+    for agent in agents:
+        actions, _ = agent.act(seen, agent.initial_state(4), starts)
+        np.testing.assert_allclose(actions, expected, atol=1e-6)
+        raw, _ = model.predict(seen, None, starts, deterministic=True)
+        assert np.abs(actions - raw).max() > 1e-4  # the normaliser matters here
+
+
 def test_our_own_learner_is_an_agent_and_its_spikes_are_counted():
     from lsnn_rl import RecurrentPPO
 
@@ -162,11 +190,23 @@ def test_our_own_learner_is_an_agent_and_its_spikes_are_counted():
         (("oracle", "LSNNArena-v0", "test", 0), BadValue, "Give at least 1"),
         (("oracle", "LSNNArena-v0", "test", 1, True, ("reset",)), UnknownName, "Did you mean 'state_reset'"),
         ((3, "LSNNArena-v0"), BadValue, "A int does not act"),
+        (("oracle", "LSNNArena-v0", "test", 1, True, (), {"split": "train"}), BadValue, "Use the argument split"),
+        (("oracle", "LSNNArena-v0", "test", 1, True, (), {"num_envs": 2}), BadValue, "Use slots"),
     ],
 )
 def test_what_cannot_be_evaluated_is_refused_with_what_can(arguments, error, remedy):
     with pytest.raises(error, match=remedy):
         evaluate(*arguments)
+
+
+def test_one_lifetime_has_no_interval_and_claims_nothing():
+    assert evaluate("sweep_remember", "LSNNArena-v0", lifetimes=1)["claims"] == {"uses_memory": None}
+
+
+def test_the_module_in_front_of_an_id_changes_no_score():
+    bare, full = (evaluate("oracle", f"{module}LSNNTMaze-v0", lifetimes=3) for module in ("", "lsnn_rl:"))
+
+    assert full["score"] == bare["score"] and full["normalized"] == bare["normalized"] is not None
 
 
 def test_a_zoo_name_without_an_agent_is_answered_with_what_there_is():

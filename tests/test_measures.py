@@ -87,6 +87,12 @@ def test_normalized_is_zero_at_the_amnesic_and_one_at_the_best_known():
     assert interval == pytest.approx((0.0, -1 / 30.8, 1.0))
 
 
+def test_a_last_stretch_that_is_shorter_counts_by_its_own_length():
+    few = lives([[100, 190]])  # of 200 steps: stretches of 80, 80 and 40
+
+    assert adaptation(few, bin_steps=80).tolist() == [[0.0, 1.25, 2.5]]
+
+
 def test_the_adaptation_curve_puts_each_goal_in_its_stretch():
     # Step 100 is the last of the first hundred, step 101 the first of the second.
     curve = adaptation(lives([[100, 101, 200]]), bin_steps=100)

@@ -66,10 +66,12 @@ def test_a_wiped_row_is_reset_through_the_mask():
     agent = MetaLearner(learner, adaptation=1.0)
     obs = np.zeros((3, 2))
 
-    agent.act(obs, None, np.ones(3, bool))
+    agent.act(obs, agent.initial_state(3), np.ones(3, bool))
     agent.act(obs, None, np.array([False, True, False]))
+    agent.act(obs, None, np.ones(3, bool))  # all at once is no new lifetime yet
+    agent.act(obs, agent.initial_state(3), np.ones(3, bool))
 
-    assert learner.calls == ["init", "reset 1"]
+    assert learner.calls == ["init", "reset 1", "reset 3", "init"]
 
 
 def test_without_a_share_for_adaptation_it_adapts_to_nothing_and_exploits_at_once():

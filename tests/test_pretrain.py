@@ -250,10 +250,19 @@ def test_a_recipe_survives_being_written_and_read(tmp_path):
     assert read_recipe(tmp_path) == tiny()
 
 
-@pytest.mark.parametrize(("key", "value"), [("train.iterations", 0), ("optimizer.learning_rate", -1)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("train.iterations", 0), ("optimizer.learning_rate", -1), ("train.seed", -1)]
+)
 def test_a_number_that_leaves_nothing_to_do_is_refused(key, value):
     with pytest.raises(BadValue, match=key):
         tiny().with_changes([f"{key}={value}"])
+
+
+def test_noise_that_would_never_be_drawn_is_refused():
+    recipe = tiny().with_changes(["network.noise=0.1"])
+
+    with pytest.raises(BadValue, match=r"network\.noise = 0\.1.*Leave it out"):
+        build_model(recipe, build_task(recipe))
 
 
 def test_thresholds_are_read_as_rises_over_their_rest():

@@ -86,11 +86,31 @@ def test_an_unknown_name_is_answered_with_the_nearest_one(data, remedy):
         ({"env": {"kwargs": [1]}}, "Write env.kwargs: {key: value}"),
         ({"test": {"deterministic": "perhaps"}}, "not true or false"),
         ({"train": {"minutes": -1}}, "Give a positive number, or leave it out"),
+        ({"train": {"seed": -1}}, "from 0 to 4294967295"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused_with_what_to_write(data, remedy):
     with pytest.raises(BadValue, match=remedy):
         Recipe.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "remedy"),
+    [
+        ("env.id=LSNNArenna-v0", UnknownName, "Did you mean 'LSNNArena-v0'"),
+        ("env.kwargs.split=test-ood", BadValue, "Use the argument split"),
+        ("rewiring.conectivity=0.2", UnknownName, "Did you mean 'connectivity'"),
+        ("rewiring.method=deepr", UnknownName, "Did you mean 'deep_r'"),
+        ("ppo.bptt_steps=-100", BadValue, "Give a divisor of 500"),
+        ("ppo.max_grad_norm=-1", BadValue, "Give a positive number"),
+        ("ppo.n_steps=[1", BadValue, "cannot be read as YAML.*Close its brackets"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_anything_is_trained(change, error, remedy):
+    from lsnn_rl.agents.training import build
+
+    with pytest.raises(error, match=remedy):
+        build(Recipe.from_dict({"env": {"n_envs": 2}}).with_changes([change]))
 
 
 def test_a_setting_without_a_value_is_refused():

@@ -189,6 +189,34 @@ def test_the_demonstration_does_not_touch_a_folder_with_something_else_in_it(tmp
     assert (tmp_path / "thesis.tex").read_text() == "precious"
 
 
+def test_the_demonstration_replaces_no_run_and_nothing_at_all_for_a_recipe_that_does_not_exist(tmp_path, capsys):
+    run_folder, demo_folder = tmp_path / "run", tmp_path / "demo"
+    for folder, name in ((run_folder, "recipe.yml"), (demo_folder, "demo.txt")):
+        folder.mkdir()
+        (folder / name).write_text("precious")
+
+    assert run("demo", "--folder", run_folder) == 2
+    assert run("demo", "--folder", demo_folder, "--recipe", "LSNNArenna-v0") == 2
+
+    assert (run_folder / "recipe.yml").read_text() == (demo_folder / "demo.txt").read_text() == "precious"
+
+
+def test_a_card_that_cannot_be_written_is_shown_all_the_same(trained, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+
+    assert run("evaluate", trained, "--lifetimes", 2, "--json", tmp_path / "file" / "card.json") == 2
+
+    told = capsys.readouterr()
+    assert "goals per lifetime" in told.out
+    assert "file: Not a directory" in told.err or "file: File exists" in told.err
+
+
+def test_a_card_goes_into_a_folder_under_its_usual_name(trained, tmp_path):
+    assert run("evaluate", trained, "--lifetimes", 2, "--json", tmp_path) == 0
+
+    assert Card.load(tmp_path)["lifetimes"] == 2
+
+
 @pytest.mark.parametrize("name", ["train", "evaluate", "enjoy", "plot", "surgery", "demo"])
 def test_each_script_is_its_command(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])

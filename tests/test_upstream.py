@@ -390,6 +390,17 @@ def test_15_images_come_in_through_a_features_extractor_of_the_users_choice():
     assert model.policy.network.inputs == 2
 
 
+def test_15_a_squashed_action_is_stretched_to_its_box_once():
+    box = spaces.Box(0.0, 10.0, (2,), np.float32)
+    options = {"regular": 4, "adaptive": 4, "squash_output": True, "keep_direction": True}
+    policy = LSNNPolicy(spaces.Box(-1, 1, (3,)), box, lambda _: 0.0, use_sde=True, **options)
+
+    actions, _ = policy.predict(np.zeros((1, 3), np.float32), deterministic=True)
+
+    assert np.all((actions > 0) & (actions < 10))
+    np.testing.assert_allclose(actions, 5, atol=2)  # a fresh policy wants little
+
+
 @pytest.mark.parametrize("options", [{}, {"use_sde": True}])
 def test_16_a_policy_can_be_copied_right_after_training(options):
     model = student("Pendulum-v1", **options).learn(32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lsnn_rl.agents import training
+from lsnn_rl.agents import callbacks, training
 from lsnn_rl.agents.callbacks import CheckpointCallback, ValidationCallback
 from lsnn_rl.agents.checkpoint import BEST, checkpoints_in, load_agent, load_checkpoint
 from lsnn_rl.agents.evaluate import evaluate
@@ -88,6 +88,46 @@ def test_a_resumed_training_finds_the_same_best(tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
 
 
+def test_a_best_that_is_newer_than_the_last_checkpoint_survives_a_crash(tmp_path, monkeypatch):
+    scores = iter([10.0, 90.0, 30.0, 95.0])
+    monkeypatch.setattr(ValidationCallback, "_score", lambda self: next(scores))
+    crashed = make()
+    crashed.learn(256, callback=watched(tmp_path))  # 10 after 128 steps and 90 after 256
+    old = load_checkpoint(tmp_path / "checkpoint-000000000192.ckpt")  # as if killed before the next was written
+
+    old.learn(256, callback=watched(tmp_path), resume=True)  # 30 this time, by the luck of other lifetimes
+    assert load_checkpoint(tmp_path / BEST).validations[-1] == [256, 90.0]
+    old.learn(384, callback=watched(tmp_path), resume=True)
+
+    assert load_checkpoint(tmp_path / BEST).validations[-1][1] == 95.0
+
+
+def test_a_new_training_does_not_measure_itself_against_what_lay_in_its_folder(tmp_path, monkeypatch):
+    scores = iter([90.0, 10.0])
+    monkeypatch.setattr(ValidationCallback, "_score", lambda self: next(scores))
+
+    for _ in range(2):
+        make().learn(128, callback=watched(tmp_path))
+
+    assert load_checkpoint(tmp_path / BEST).validations == [[128, 10.0]]
+
+
+def test_a_full_disk_does_not_end_training_and_the_best_is_tried_again(tmp_path, monkeypatch):
+    scores, write = iter([90.0, 80.0]), callbacks.write_checkpoint
+    monkeypatch.setattr(ValidationCallback, "_score", lambda self: next(scores))
+
+    def full_at_first(snapshot, path):
+        if path.name == BEST and snapshot["counters"]["num_timesteps"] == 128:
+            raise OSError(28, "No space left on device")
+        return write(snapshot, path)
+
+    monkeypatch.setattr(callbacks, "write_checkpoint", full_at_first)
+    with pytest.warns(UserWarning, match="No space left on device.*goes on"):
+        make().learn(256, callback=watched(tmp_path))
+
+    assert load_checkpoint(tmp_path / BEST).validations[-1] == [256, 80.0]
+
+
 def test_a_run_ends_with_the_best_agent_and_its_card_says_so(tmp_path, monkeypatch):
     scores = iter([1.0, 3.0, 0.0, 2.0])
     monkeypatch.setattr(ValidationCallback, "_score", lambda self: next(scores))
@@ -110,6 +150,15 @@ def test_a_run_ends_with_the_best_agent_and_its_card_says_so(tmp_path, monkeypat
             "curve": {"env_steps": [128, 256, 384, 512], "score": [1.0, 3.0, 0.0, 2.0]},
         },
     }
+
+
+def test_a_run_folder_may_be_called_as_a_classical_agent_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = Recipe.from_dict({**TOY, "env": {"n_envs": 4, "kwargs": WORLD}})
+
+    one, other = (training.train(recipe, name, progress=False) for name in ("oracle", "run"))
+
+    assert one["per_lifetime"] == other["per_lifetime"]
 
 
 def test_without_validation_the_last_agent_is_the_agent(tmp_path):

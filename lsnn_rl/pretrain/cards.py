@@ -19,7 +19,6 @@ command, versions
 import json
 import math
 import platform
-import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,10 +29,9 @@ from torch import Tensor
 
 from lsnn_rl._version import __version__
 from lsnn_rl.errors import BrokenFile, MissingFile
-from lsnn_rl.plain import replace_file
+from lsnn_rl.files import replace_file, to_json
 
 SCHEMA = 1
-_NUMBERS = re.compile(r"\[\s*([-+0-9.eE,\s]+?)\s*\]")
 
 
 def interval(scores: Tensor) -> dict[str, Any]:
@@ -61,10 +59,7 @@ def by_example(scores: Tensor) -> dict[str, list] | None:
 
 def save_card(card: Mapping[str, Any], path: str | Path) -> None:
     """Write the card, all or nothing, a list of numbers on one line."""
-    text = _NUMBERS.sub(
-        lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", json.dumps(card, indent=1, allow_nan=False)
-    )
-    replace_file(Path(path), (text + "\n").encode())
+    replace_file(Path(path), (to_json(card) + "\n").encode())
 
 
 def load_card(path: str | Path) -> dict[str, Any]:

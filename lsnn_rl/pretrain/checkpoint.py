@@ -17,7 +17,8 @@ from safetensors.numpy import load as read_arrays
 from safetensors.numpy import save as arrays_to_bytes
 
 from lsnn_rl.errors import BrokenFile, MissingFile
-from lsnn_rl.plain import from_plain, replace_file, to_plain
+from lsnn_rl.files import replace_file
+from lsnn_rl.plain import from_plain, to_plain
 
 MAGIC = b"lsnn-rl pretraining 1\n"
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from lsnn_rl import state as states
 from lsnn_rl.errors import BadValue, MissingFile
-from lsnn_rl.plain import replace_file
+from lsnn_rl.files import replace_file
 from lsnn_rl.pretrain import checkpoint
 from lsnn_rl.pretrain.cards import SCHEMA, by_example, interval, save_card, versions
 from lsnn_rl.pretrain.model import build_model, build_optimizer, build_task

@@ -11,7 +11,7 @@ from lsnn_rl.neurons import CELLS
 from lsnn_rl.neurons.alif import ALIF
 from lsnn_rl.neurons.gated import LSTM
 from lsnn_rl.pretrain.recipe import PretrainRecipe
-from lsnn_rl.rewiring import REWIRINGS, Rewiring
+from lsnn_rl.rewiring import Rewiring, choose
 from lsnn_rl.state import State
 from lsnn_rl.tasks import TASKS, Task
 
@@ -99,6 +99,11 @@ def build_model(recipe: PretrainRecipe, task: Task) -> Model:
     Raises: BadValue where thresholds are asked for and there are none, or where the task wants answers on the way.
     """
     options: dict[str, Any] = {"cell": "lsnn", **recipe.network}
+    if "noise" in options:
+        raise BadValue(
+            f"network.noise = {options['noise']}, but supervised training keeps no samples of it to resume from. "
+            "Leave it out; for a loop of your own see network.run(x, noise=...)."
+        )
     generator = torch.Generator().manual_seed(recipe.train.seed)
     options = _as_tuples(options) | {"generator": generator}
     forget_bias = options.pop("forget_bias", 0.0)
@@ -138,8 +143,7 @@ def build_optimizer(recipe: PretrainRecipe, model: Model) -> torch.optim.Optimiz
     adam = torch.optim.Adam(groups, lr=settings.learning_rate, eps=settings.epsilon)
     if recipe.rewiring is None:
         return adam
-    options = {"seed": recipe.train.seed, **recipe.rewiring}
-    method = REWIRINGS.get(options.pop("method", "deep_r"))
+    method, options = choose({"seed": recipe.train.seed, **recipe.rewiring})
     for end, network in model.networks.items():
         method.check(network)
         if network.spiking:

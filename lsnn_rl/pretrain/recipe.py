@@ -183,6 +183,8 @@ def _check(recipe: PretrainRecipe) -> None:
         "train.patience": recipe.train.patience,
         "optimizer.max_norm": recipe.optimizer.max_norm,
     }
+    if not 0 <= recipe.train.seed < 2**32:
+        raise BadValue(f"train.seed = {recipe.train.seed} is not a seed. Give a whole number from 0 to {2**32 - 1}.")
     for where, value in positive.items():
         if value is not None and not value > 0:
             raise BadValue(f"{where} = {value} leaves nothing to do. Give a positive number.")

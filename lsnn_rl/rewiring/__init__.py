@@ -3,6 +3,11 @@
 Each wraps any torch optimiser and behaves as one. A new method is one file here and one line below.
 """
 
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from lsnn_rl.errors import unknown_name
 from lsnn_rl.registry import Registry
 from lsnn_rl.rewiring.base import Rewiring
 from lsnn_rl.rewiring.deep_r import DeepR
@@ -16,4 +21,20 @@ REWIRINGS.add("soft_deep_r", SoftDeepR)
 REWIRINGS.add("set", SET)
 REWIRINGS.add("rigl", RigL)
 
-__all__ = ["REWIRINGS", "SET", "DeepR", "Rewiring", "RigL", "SoftDeepR"]
+
+def choose(options: Mapping[str, Any]) -> tuple[type[Rewiring], dict[str, Any]]:
+    """The method that options such as {"method": "set", "connectivity": 0.2} name, DEEP R without a name, and the rest.
+
+    Raises: UnknownName for a method, or for an option that it does not take.
+    """
+    rest = dict(options)
+    method: type[Rewiring] = REWIRINGS.get(rest.pop("method", "deep_r"))
+    taken = inspect.signature(method.__init__).parameters
+    known = [name for name in taken if name not in ("self", "optimizer", "parameters")]
+    for name in rest:
+        if name not in known:
+            raise unknown_name(f"option of {method.__name__}", name, [*known, "method"])
+    return method, rest
+
+
+__all__ = ["REWIRINGS", "SET", "DeepR", "Rewiring", "RigL", "SoftDeepR", "choose"]

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsnn_rl.errors import BrokenFile, MissingFile, unknown_name
-from lsnn_rl.plain import replace_file
+from lsnn_rl.files import replace_file
 
 
 class Digits(NamedTuple):
