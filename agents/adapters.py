@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from lsnn_rl.agents.contract import Agent
@@ -62,6 +64,11 @@ def agent_by_name(name: str, env_id: str, env_kwargs: Mapping[str, Any] | None =
     try:
         return load_agent(name)
     except MissingFile as problem:
+        if name in gym.registry:
+            raise BadValue(
+                f"{name} is a world, and an agent was asked for. Say who acts in it: lsnn-rl evaluate oracle --env "
+                f"{name}, or one of: lsnn-rl zoo list"
+            ) from problem
         if "/" in name or Path(name).exists():
             raise
         raise unknown_name("agent", name, known) from problem
@@ -114,6 +121,43 @@ def world_and_agent(
         from lsnn_rl.agents.classical import roles_of
 
         return what, kwargs, roles_of(what)["best_known"]
+
+
+def world_of(agent: Any) -> tuple[str, dict[str, Any]]:
+    """The world that an agent was trained in, by its id and settings; of a classical agent the default one.
+
+    Raises: BadValue where the agent does not tell.
+    """
+    if isinstance(agent, str | Path):
+        return agent_and_world(str(agent))[1:]
+    env = getattr(agent, "env", None)
+    if env is not None:
+        from lsnn_rl.agents.env_state import env_recipe
+
+        recipe = env_recipe(env)
+        spec = recipe["id"] is None and env.has_attr("spec") and env.get_attr("spec")[0]
+        env_id, kwargs = (spec.id, spec.kwargs) if spec else (recipe["id"], recipe["kwargs"])
+    else:
+        env_id, kwargs = getattr(agent, "env_id", None), getattr(agent, "env_kwargs", {})
+    if env_id is None:
+        raise BadValue(
+            f"A {type(agent).__name__} does not tell its world. Name it: evaluate(agent, {DEFAULT_WORLD!r})."
+        )
+    return env_id, dict(kwargs)
+
+
+def check_fits(agent: Agent, env_id: str, observation: spaces.Space, action: spaces.Space) -> None:
+    """Raises BadValue for an agent that was trained to see or to do something else than a world's spaces say."""
+    model = getattr(agent, "policy", None) or getattr(agent, "model", None)
+    for what, here in (("observation", observation), ("action", action)):
+        own = getattr(model, f"{what}_space", None)
+        if own is not None and (type(own), own.shape, getattr(own, "n", 0)) != (
+            type(here), here.shape, getattr(here, "n", 0),
+        ):  # fmt: skip
+            raise BadValue(
+                f"{name_of(agent)} was trained with {what}s {own}, and {env_id} has {here}. Leave the world out to "
+                f"meet it in its own, or train one there: lsnn-rl train {env_id}"
+            )
 
 
 def name_of(agent: Any) -> str:

@@ -62,12 +62,16 @@ def wiring(
     return {"connectivity": connectivity, **(rewiring or {})}, {}
 
 
-def with_neurons(cell: str, neurons: int | None, options: dict[str, Any]) -> dict[str, Any]:
-    """The network's options, with upstream's `lstm_hidden_size` in their own words. Refuses unknown ones."""
+def with_neurons(cell: str, neurons: int | None, options: dict[str, Any], also: set[str]) -> dict[str, Any]:
+    """The network's options, with upstream's `lstm_hidden_size` in their own words.
+
+    Args: also: the policy's other keywords, for the error.
+    Raises: UnknownName for an option of neither; BadValue.
+    """
     known = known_options(cell)
     for name in options:
         if name not in known:
-            raise unknown_name(f"option of a policy with cell {cell!r}", name, known)
+            raise unknown_name(f"option of a policy with cell {cell!r}", name, known | also)
     if "noise" in options:
         raise BadValue(
             "noise: a policy must meet in learning what it met in acting, and keeps no samples. Leave it out."

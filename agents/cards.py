@@ -32,7 +32,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from lsnn_rl.errors import BrokenFile, MissingFile
+from lsnn_rl.agents.zoo_places import places
+from lsnn_rl.errors import BadValue, BrokenFile, MissingFile
 from lsnn_rl.files import replace_file, to_json
 
 SCHEMA = 1
@@ -59,16 +60,23 @@ class Card(dict[str, Any]):
 
     @classmethod
     def load(cls, path: str | Path) -> "Card":
-        """The card in a file, or in `card.json` of a run folder. Raises MissingFile, BrokenFile."""
-        file = Path(path)
-        if file.is_dir():
-            file = file / "card.json"
+        """The card in a file, or in `card.json` of a run folder or of the zoo ("LSNNArena-v0/lsnn").
+
+        Raises: MissingFile, BrokenFile; BadValue for the card of a supervised task.
+        """
+        where: Path = next((place for place in places(path) if place.exists()), Path(path))
+        file = where / "card.json" if where.is_dir() else where
         if not file.is_file():
-            raise MissingFile(f"There is no card at {file}. Make one: lsnn-rl evaluate AGENT --json {file}")
+            raise MissingFile(f"There is no card at {file}. Make one: lsnn-rl evaluate AGENT --json FILE")
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as problem:
             raise BrokenFile(f"{file} is not JSON: {problem}. Make it again with lsnn-rl evaluate.") from problem
+        if isinstance(data, dict) and "task" in data:
+            raise BadValue(
+                f"{file} is the card of a supervised task, {data['task']}, and the card of an agent in a world was "
+                "asked for. Its table: lsnn-rl zoo show; for function_learning lsnn-rl plot FOLDER --kind lessons."
+            )
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
             raise BrokenFile(
@@ -109,7 +117,7 @@ def versions() -> dict[str, str]:
 def env_hash(env_id: str, kwargs: Mapping[str, Any]) -> str:
     """Sixteen hex digits that stand for what happens in a world: another rule or setting gives other digits.
 
-    A fixed player, who heeds the world's expert or acts at random, lives 200 steps of eight test
+    A fixed player, who heeds the world's expert (if it has one) or acts at random, lives 200 steps of eight test
     lifetimes; what it saw and earned is hashed. How the rules are written down makes no difference.
     """
     env = gym.make_vec(env_id, num_envs=8, split="test", **kwargs)
@@ -119,7 +127,11 @@ def env_hash(env_id: str, kwargs: Mapping[str, Any]) -> str:
     for _ in range(200):
         wild = np.stack([env.single_action_space.sample() for _ in range(8)])
         heeds = luck.random(8) < 0.7
-        actions = np.where(heeds.reshape(-1, *[1] * (wild.ndim - 1)), env.unwrapped.expert(), wild)  # type: ignore[attr-defined]
+        try:
+            advice = env.unwrapped.expert()  # type: ignore[attr-defined]
+        except NotImplementedError:  # nobody knows better in this world
+            advice = wild
+        actions = np.where(heeds.reshape(-1, *[1] * (wild.ndim - 1)), advice, wild)
         seen, earned, _, truncated, _ = env.step(actions.astype(wild.dtype))
         for number in (seen, earned, truncated):  # rounded, so that another processor's last bit does not matter
             digest.update((np.round(np.asarray(number, np.float64), 4) + 0.0).tobytes())

@@ -26,7 +26,6 @@ def run_demo(recipe: str, changes: Sequence[str], folder: str | Path, say: Calla
         raise BadValue(f"{place} holds something that is not a demo. Choose another --folder, or empty it yourself.")
     place.mkdir(parents=True, exist_ok=True)
     (place / MARK).write_text("lsnn-rl demo made this folder, and the next one replaces it.\n", encoding="utf-8")
-    say(f"Training for {settings.train.minutes:g} minutes in {place}. Ctrl-C stops it and keeps a checkpoint.")
     card = training.train(settings, place, say)
     figures.adaptation([card]).savefig(place / "adaptation.png", dpi=200)
     say("Filming one lifetime.")

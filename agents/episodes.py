@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lsnn_rl.agents.adapters import as_agent, name_of
+from lsnn_rl.agents.adapters import as_agent, check_fits, name_of
 from lsnn_rl.agents.cards import SCHEMA, Card, versions
 from lsnn_rl.agents.contract import Agent
 from lsnn_rl.agents.evaluate import luck, results
@@ -81,6 +81,7 @@ def live_episodes(
     env = make_env(env_id, slots, **(env_kwargs or {}))
     returns, steps = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
     try:
+        check_fits(agent, env_id, env.observation_space, env.action_space)
         for first in range(0, episodes, slots):
             wanted = min(slots, episodes - first)  # surplus slots are lived, and not counted
             env.seed(FIRST_SEED[split] + first)

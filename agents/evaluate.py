@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lsnn_rl.agents import controls as handicaps
 from lsnn_rl.agents import measures
-from lsnn_rl.agents.adapters import as_agent, name_of, spike_counter
+from lsnn_rl.agents.adapters import as_agent, check_fits, name_of, spike_counter, world_of
 from lsnn_rl.agents.cards import SCHEMA, Card, env_hash, uses_memory, versions
 from lsnn_rl.agents.contract import Agent, let_feel, let_watch
 from lsnn_rl.agents.measures import Lifetimes
@@ -37,7 +37,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
 
 def evaluate(
     agent: Any,
-    env_id: str,
+    env_id: str | None = None,
     split: str = "test",
     lifetimes: int = 1000,
     deterministic: bool = True,
@@ -55,7 +55,8 @@ def evaluate(
         agent: an Agent, a Stable-Baselines3 or sb3-contrib model, one with Meta-World's MetaLearningAgent protocol, a
             function, a run folder, a zoo name, "hf:user/name" or a classical agent's name.
         env_id: a world of this package, for example "LSNNArena-v0", or any id that Gymnasium knows, where `lifetimes`
-            test episodes are lived as in `evaluate_episodes`.
+            test episodes are lived as in `evaluate_episodes`; None is the world that the agent was trained in, with
+            its settings.
         split: "test", "train" or "test-ood".
         deterministic: take the most probable action. If not, actions are drawn with a generator seeded by `seed`.
         controls: any of "state_reset" (the state is wiped one step after each trial ended), "sampled" (actions drawn
@@ -72,13 +73,22 @@ def evaluate(
     for control in controls:
         if control not in CONTROLS:
             raise unknown_name("control", control, CONTROLS)
+    if env_id is None:
+        env_id, own = world_of(agent)
+        env_kwargs = {**own, **(env_kwargs or {})}
+    elif not isinstance(env_id, str):
+        raise BadValue(
+            f"env_id = {env_id} is an environment; evaluate makes fresh ones, so it wants the id. "
+            'Write evaluate(agent, "LSNNArena-v0", env_kwargs={...}).'
+        )
     if not has_lifetimes(env_id):
         from lsnn_rl.agents.episodes import evaluate_episodes  # which stands on this module
 
         if split != "test" or any(control != "state_reset" for control in controls):
             raise BadValue(
                 f"split = {split!r} with controls {list(controls)} was asked in {env_id}, which has episodes, not "
-                "lifetimes: of the test alone, and with the state wiped at every step as their control. Leave both out."
+                "lifetimes: there is only the split test, and one control (the state wiped at every step), which is "
+                "always lived. Leave both out."
             )
         return evaluate_episodes(
             agent, env_id, lifetimes, deterministic, env_kwargs, seed=seed, name=name, on_progress=on_progress
@@ -91,6 +101,7 @@ def evaluate(
     try:
         score_of = score_of_world(env)
         actor = as_agent(agent, env_id, {**kwargs, "split": split})
+        check_fits(actor, env_id, env.single_observation_space, env.single_action_space)
         report = _Progress(on_progress, lifetimes * (1 + len(controls)))
         main = live(actor, env, numbers, deterministic=deterministic, seed=seed, on_batch=report.add)
         hampered = {

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from lsnn_rl.agents.adapters import as_agent
+from lsnn_rl.agents.adapters import as_agent, name_of
 from lsnn_rl.agents.contract import let_watch
 from lsnn_rl.errors import BadValue, unknown_name
 
@@ -152,7 +152,9 @@ def network_of(agent: Any) -> Any:
     """The recurrent network of an agent. Raises BadValue for one without."""
     network = getattr(getattr(agent, "policy", None), "network", None)
     if network is None or not hasattr(network, "cell"):
-        raise BadValue(f"{agent} has no recurrent network to look at. Choose an agent with a cell: lsnn, lif, gru ...")
+        raise BadValue(
+            f"{name_of(agent)} has no recurrent network to look at. Choose an agent with a cell: lsnn, lif, gru ..."
+        )
     return network
 
 

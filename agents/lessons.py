@@ -51,6 +51,10 @@ class Pupil:
 
     def __init__(self, where: str | Path, examples: int | None = None) -> None:
         folder = next((place for place in places(where) if place.is_dir()), Path(where))
+        if (folder / "agent").is_dir():
+            raise BadValue(
+                f"{folder} is the run of an agent in a world. Give one of lsnn-rl pretrain function_learning."
+            )
         recipe = read_recipe(folder)
         if recipe.task.name != "function_learning":
             raise BadValue(f"{folder} is a run of {recipe.task.name}. Give one of lsnn-rl pretrain function_learning.")

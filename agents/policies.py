@@ -33,6 +33,7 @@ from lsnn_rl.agents.upstream import UpstreamFace
 from lsnn_rl.encoders import Encoder
 from lsnn_rl.errors import BadValue
 from lsnn_rl.network import RecurrentNetwork
+from lsnn_rl.network.options import accepted
 from lsnn_rl.rewiring import choose
 from lsnn_rl.state import State
 
@@ -178,7 +179,8 @@ class LSNNPolicy(UpstreamFace):
         self._as_it_is = plain and isinstance(observation_space, spaces.Box)
         self.cell = self._which_cell(cell)
         self.rewiring, fixed = building.wiring(self.cell, connectivity, rewiring)
-        self.network_options = building.with_neurons(self.cell, lstm_hidden_size, {**network, **fixed})
+        also = accepted(LSNNPolicy) | {"net_arch", "log_std_init", "lstm_hidden_size"}
+        self.network_options = building.with_neurons(self.cell, lstm_hidden_size, {**network, **fixed}, also)
         self.keep_direction = keep_direction
         self.value_gain, self.log_std_min, self.task_size = value_gain, log_std_min, task_size
         self.told_size, self.rate_cost, self.rate_target_hz = told_size, rate_cost, rate_target_hz
@@ -405,7 +407,7 @@ class MultiInputLSNNPolicy(LSNNPolicy):
 
 
 class LIFPolicy(LSNNPolicy):
-    """LSNNPolicy without adaptation: spikes, and no memory beyond the membrane."""
+    """LSNNPolicy without adaptation: its memory is what membranes and recurrent spikes keep going."""
 
     pinned_cell = "lif"
 

@@ -78,7 +78,7 @@ def read_network(where: str | Path) -> RecurrentNetwork:
         policy = load_agent(where).policy
     except MissingFile as problem:
         raise MissingFile(
-            f"{problem} A supervised run serves too, once it has ended and holds {WEIGHTS}: lsnn-rl pretrain TASK."
+            f"{problem}. A supervised run serves too, once it has ended and holds {WEIGHTS}: lsnn-rl pretrain TASK"
         ) from problem
     network: RecurrentNetwork = getattr(policy, "network", policy)  # another kind of policy is refused by `transfer`
     return network

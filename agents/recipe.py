@@ -18,7 +18,7 @@ import gymnasium as gym
 
 from lsnn_rl.agents.zoo_places import ZOO, zoo_name
 from lsnn_rl.envs.splits import check_split
-from lsnn_rl.errors import BadValue, MissingFile, unknown_name
+from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.settings import Settings
 
 ELSEWHERE: dict[str, Any] = {
@@ -143,7 +143,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
     Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of the wrong type.
     """
-    return Recipe.read(path, lambda: f"one of: {_known_names()}")
+    return Recipe.read(path, "a name from: lsnn-rl zoo list")
 
 
 def find_recipe(name: str) -> Recipe:
@@ -163,7 +163,7 @@ def find_recipe(name: str) -> Recipe:
     if name in gym.registry:
         return Recipe.from_dict({"env": {"id": name, "n_envs": 16}, **ELSEWHERE})
     if name.endswith((".yml", ".yaml")):
-        raise MissingFile(f"There is no recipe at {name}. Give a recipe.yml, its folder, or one of: {_known_names()}.")
+        return read_recipe(name)  # which says what to give instead
     raise unknown_name("recipe or world", name, [*zoo_names(), *_world_ids()])
 
 
@@ -182,10 +182,6 @@ def _world_ids() -> list[str]:
     from lsnn_rl.envs.registration import WORLDS
 
     return sorted(WORLDS)
-
-
-def _known_names() -> str:
-    return ", ".join(zoo_names()) or "none in the zoo"
 
 
 def _check(recipe: Recipe) -> None:

@@ -196,7 +196,8 @@ def find_agent(where: str | Path) -> Path:
             f"The run {where} was not finished: it holds checkpoints, but no agent yet. Finish it "
             f"(lsnn-rl train --resume {where}), or take what there is: save_agent(load_checkpoint(run), folder)."
         )
-    if (ZOO / zoo_name(where) / "recipe.yml").is_file():
+    row, _, variant = zoo_name(where).partition(":")
+    if (ZOO / row / "recipe.yml").is_file() and (not variant or any((ZOO / row).glob(f"*-{variant}*"))):
         raise MissingFile(
             f"{where} is a recipe of which no agent ships. Train it: lsnn-rl zoo reproduce {where}. "
             "Those that ship are marked in: lsnn-rl zoo list"

@@ -26,6 +26,7 @@ from lsnn_rl.agents.inside import network_of
 from lsnn_rl.agents.operated import units_of
 from lsnn_rl.agents.statistics import share_interval
 from lsnn_rl.envs.arena import Arena
+from lsnn_rl.envs.registration import has_lifetimes
 from lsnn_rl.errors import BadValue
 from lsnn_rl.state import State
 
@@ -193,9 +194,9 @@ def _memories(
     agent: Any, env_id: str, env_kwargs: Mapping[str, Any] | None, split: str, n: int, after_goals: int, delay: int
 ) -> tuple[State, NDArray[np.float64], Arena]:
     """States of lifetimes that know their goal, [M, ...], their goals [M, 2], and the world they live in."""
-    env = gym.make_vec(env_id, num_envs=n, split=split, **(env_kwargs or {}))
-    task = env.unwrapped.task  # type: ignore[attr-defined]
-    if not isinstance(task, Arena):
+    env = gym.make_vec(env_id, num_envs=n, split=split, **(env_kwargs or {})) if has_lifetimes(env_id) else None
+    task = getattr(env and env.unwrapped, "task", None)
+    if env is None or not isinstance(task, Arena):
         raise BadValue(f"{env_id} is no arena: surgery asks which of two places an agent goes to. Use LSNNArena-v0.")
     obs, _ = env.reset(options={"lifetimes": np.arange(n)})
     state, starts = agent.initial_state(n), np.ones(n, bool)

@@ -55,6 +55,8 @@ def train(recipe: Recipe, folder: str | Path, say: Report = print, progress: boo
     if getattr(model.policy, "pretrained", None) is not None:
         say(str(model.policy.pretrained))
     run.mkdir(parents=True, exist_ok=True)
+    limit = f" for {recipe.train.minutes:g} minutes" if recipe.train.minutes else ""
+    say(f"Training in {run}{limit}. Ctrl-C stops it and keeps a checkpoint.")
     recipe.save(run / "recipe.yml")
     (run / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
     (run / "versions.json").write_text(json.dumps(versions(), indent=1) + "\n", encoding="utf-8")
@@ -85,6 +87,12 @@ def resume(folder: str | Path, say: Report = print, progress: bool = True, minut
         raise MissingFile(f"{run} holds no checkpoint yet. Begin anew: lsnn-rl train {run / 'recipe.yml'}")
     _set_threads(recipe)
     model = load_checkpoint(run / "checkpoints")
+    if model.num_timesteps >= recipe.train.total_steps and (run / "card.json").is_file():
+        raise BadValue(
+            f"{run} is finished: {model.num_timesteps:,} steps were made and {recipe.train.total_steps:,} wanted. "
+            f"Watch it: lsnn-rl enjoy {run}. To train longer, write more train.total_steps into {run / 'recipe.yml'}; "
+            "schedules go on from the share of steps that are over."
+        )
     say(f"Going on at {model.num_timesteps:,} of {recipe.train.total_steps:,} steps.")
     return _learn(model, recipe, run, say, progress)
 

@@ -25,7 +25,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
-from lsnn_rl.envs.registration import bare_id
+from lsnn_rl.envs.registration import spec_of
 from lsnn_rl.errors import BadValue
 
 NATIVE_ENVS, OTHER_ENVS = 64, 8  # slots when nobody says how many: vectorised in numpy, or one Python object each
@@ -48,6 +48,11 @@ class SB3VecEnv(VecEnv):
     """
 
     def __init__(self, venv: VectorEnv) -> None:
+        if not isinstance(venv, VectorEnv):
+            raise BadValue(
+                f"SB3VecEnv gives a vector environment another face, and {venv!r} is none. From an id: "
+                'SB3VecEnv(gym.make_vec(id, num_envs=64, autoreset_mode="SameStep")).'
+            )
         mode = venv.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         if mode != AutoresetMode.SAME_STEP:
             raise BadValue(
@@ -237,7 +242,7 @@ def make_env(env: Any, n_envs: int | None = None, seed: int | None = None, **kwa
 
 
 def _from_id(env_id: str, n_envs: int | None, seed: int | None, kwargs: dict[str, Any]) -> VecEnv:
-    spec = gym.spec(bare_id(env_id))
+    spec = spec_of(env_id)
     if not resets_in_the_same_step(spec.vector_entry_point):
         made = make_vec_env(env_id, n_envs=n_envs or OTHER_ENVS, seed=seed, env_kwargs=kwargs)
         made.env_id, made.env_kwargs = env_id, kwargs  # type: ignore[attr-defined]

@@ -69,7 +69,6 @@ def _train(row: "Row", seed: int, place: Path, changes: list[str], progress: boo
         settings += [f"train.total_steps={steps}", "train.minutes=null"]
     if "lifetimes" in shipped:
         settings.append(f"test.lifetimes={shipped['lifetimes']}")
-    _say(f"Training in {place}. Ctrl-C stops it and keeps a checkpoint.")
     try:
         return training.train(read_recipe(row.recipe).with_changes([*settings, *changes]), place, _say, progress)
     except training.Interrupted as stopped:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 from lsnn_rl.envs.popgym_bridge import register_popgym
 from lsnn_rl.errors import BadValue, unknown_name
@@ -92,10 +93,15 @@ def has_lifetimes(env_id: str) -> bool:
     >>> has_lifetimes("LSNNArena-v0"), has_lifetimes("CartPole-v1")
     (True, False)
     """
+    return spec_of(env_id).entry_point == LIFETIME_ENV
+
+
+def spec_of(env_id: str) -> EnvSpec:
+    """What Gymnasium knows of an id, or of "module:id". Raises UnknownName with the nearest of ours."""
     name = bare_id(env_id)
     if name not in gym.registry:
         raise unknown_name("world", env_id, WORLDS)
-    return gym.spec(name).entry_point == LIFETIME_ENV
+    return gym.spec(name)
 
 
 def _enter(env_id: str, task: str | type[LifetimeTask], settings: dict[str, Any]) -> None:

@@ -96,8 +96,10 @@ class LifetimeTask:
     action_space: spaces.Space
 
     def __init__(self, slots: int, steps: int) -> None:
-        if steps < 1:
-            raise BadValue(f"steps = {steps} is not the length of a lifetime. Give a whole number of steps above zero.")
+        if not isinstance(steps, int | np.integer) or steps < 1:
+            raise BadValue(
+                f"steps = {steps!r} is not the length of a lifetime. Give a whole number of steps above zero."
+            )
         self.slots, self.steps = slots, int(steps)
         self.luck = Luck(slots)
         self.every = np.arange(slots)

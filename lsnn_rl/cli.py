@@ -64,7 +64,6 @@ def train(
                 [*changes, *_given("train.minutes", minutes), *_given("train.seed", seed)]
             )
             place = folder or _new_folder(settings.env.id, str(settings.policy.get("cell", "lsnn")))
-            _say(f"Training in {place}. Ctrl-C stops it and keeps a checkpoint.")
             card = training.train(settings, place, _say, progress)
     except training.Interrupted as stopped:
         _say(f"\n{stopped}")  # below the bar that was left standing
@@ -142,6 +141,8 @@ def enjoy(
     from lsnn_rl.agents.adapters import world_and_agent
 
     env_id, kwargs, actor = world_and_agent(what, agent, _key_values(env_kwargs))
+    if play and film is not None:
+        raise BadValue("--play is for you at the keys and --record films an agent. Leave one of the two out.")
     if play:
         from lsnn_rl.agents import play as stage
 
@@ -320,9 +321,11 @@ def _print_table(card: Any) -> None:
 
     digits = decimals([card["score"]["mean"], *(card["references"] or {}).values()])  # as in the tables of the zoo
     of = card["score"]["of"]
-    table = Table(title=f"{card['env']}, {card['lifetimes']} {card['split']} lifetimes", title_justify="left")
-    table.add_column("agent")
-    for heading in (f"{of} per lifetime", "95 % interval", "amnesic 0, best known 1"):
+    references = card["references"] or {}
+    lived, each = ("lifetimes", "lifetime") if card["split_hash"] else ("episodes", "episode")
+    table = Table(title=f"{card['env']}, {card['lifetimes']} {card['split']} {lived}", title_justify="left")
+    table.add_column("agent", no_wrap=True, overflow="ignore")
+    for heading in (f"{of} per {each}", "95 % interval", *(["amnesic 0, best known 1"] if references else [])):
         table.add_column(heading, justify="right")
     rows = [(card["agent"], card["score"], card["normalized"], "bold")]
     rows += [
@@ -330,10 +333,11 @@ def _print_table(card: Any) -> None:
     ]
     for name, entry, normalized, style in rows:
         low, high = entry["ci95"]
-        share = "" if normalized is None else f"{normalized['mean']:.2f}"
-        table.add_row(name, f"{entry['mean']:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}", share, style=style)
-    for name, value in (card["references"] or {}).items():
-        table.add_row(name.replace("_", " "), f"{value:.{digits}f}", "", "", style="dim")
+        share = [] if normalized is None else [f"{normalized['mean']:.2f}"]
+        interval = f"{low:.{digits}f} to {high:.{digits}f}"
+        table.add_row(name, f"{entry['mean']:.{digits}f}", interval, *share, style=style)
+    for name, value in references.items():
+        table.add_row(f"reference: {name.replace('_', ' ')}", f"{value:.{digits}f}", style="dim")
     Console().print(table)
     if card["claims"]["uses_memory"] is not None:
         print("Uses memory: " + ("yes" if card["claims"]["uses_memory"] else "not shown"))

@@ -4,7 +4,7 @@ YAML reads `1e-3` as a string; it is converted here, nonsense is refused.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -29,17 +29,17 @@ class Settings:
         return settings
 
     @classmethod
-    def read(cls: type[T], path: str | Path, others: Callable[[], str]) -> T:
+    def read(cls: type[T], path: str | Path, others: str) -> T:
         """The recipe in a YAML file, or in `recipe.yml` of a folder.
 
-        Args: others: tells what could be given instead of a file; called for the error alone.
+        Args: others: what could be given instead of a file, for the error.
         Raises: MissingFile, BrokenFile if it is not YAML, UnknownName for a key, BadValue for a value of another type.
         """
         file = Path(path)
         if file.is_dir():
             file = file / "recipe.yml"
         if not file.is_file():
-            raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or {others()}.")
+            raise MissingFile(f"There is no recipe at {file}. Give a recipe.yml, its folder, or {others}.")
         try:
             data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except (yaml.YAMLError, UnicodeDecodeError) as problem:

@@ -7,7 +7,7 @@ from gymnasium.vector import VectorEnv
 
 from lsnn_rl.agents.adapters import as_agent
 from lsnn_rl.agents.evaluate import evaluate, live
-from lsnn_rl.errors import BadValue, UnknownName
+from lsnn_rl.errors import BadValue, MissingFile, UnknownName
 
 
 class Metronome(VectorEnv):
@@ -190,6 +190,12 @@ def test_our_own_learner_is_an_agent_and_its_spikes_are_counted():
         (("oracle", "LSNNArena-v0", "test", 0), BadValue, "Give at least 1"),
         (("oracle", "LSNNArena-v0", "test", 1, True, ("reset",)), UnknownName, "Did you mean 'state_reset'"),
         ((3, "LSNNArena-v0"), BadValue, "A int does not act"),
+        ((print,), BadValue, "does not tell its world. Name it"),
+        (("LSNNArena-v0", "LSNNArena-v0"), BadValue, "is a world, and an agent was asked for"),
+        (("LSNNArena-v0/lsnn:demo",), MissingFile, "is a recipe of which no agent ships"),
+        (("LSNNArena-v0/lsnn", "LSNNTMaze-v0"), BadValue, "was trained with observations.*LSNNTMaze-v0 has"),
+        (("LSNNDependentBandit-v0/lsnn", "LSNNTwoStep-v0"), BadValue, "was trained with"),
+        (("LSNNArena-v0/lsnn", "CartPole-v1"), BadValue, "was trained with observations"),
         (("oracle", "LSNNArena-v0", "test", 1, True, (), {"split": "train"}), BadValue, "Use the argument split"),
         (("oracle", "LSNNArena-v0", "test", 1, True, (), {"num_envs": 2}), BadValue, "Use slots"),
     ],
@@ -197,6 +203,17 @@ def test_our_own_learner_is_an_agent_and_its_spikes_are_counted():
 def test_what_cannot_be_evaluated_is_refused_with_what_can(arguments, error, remedy):
     with pytest.raises(error, match=remedy):
         evaluate(*arguments)
+
+
+def test_a_trained_agent_is_evaluated_in_its_own_world_unless_told():
+    from lsnn_rl import RecurrentPPO
+
+    model = RecurrentPPO("GRUPolicy", "LSNNTMaze-v0", n_envs=2, n_steps=8, env_kwargs={"steps": 22})
+
+    assert evaluate(model, lifetimes=2)["env_kwargs"] == {"steps": 22}
+    assert evaluate("LSNNTMaze-v0/lsnn", lifetimes=2)["env"] == "LSNNTMaze-v0"
+    with pytest.raises(BadValue, match="is an environment; evaluate makes fresh ones"):
+        evaluate(model, model.env)
 
 
 def test_one_lifetime_has_no_interval_and_claims_nothing():

@@ -11,7 +11,7 @@ from lsnn_rl.agents.figures import neurons, training
 from lsnn_rl.agents.figures.style import save_small
 from lsnn_rl.agents.inside import Lives, look_inside, record_lives
 from lsnn_rl.agents.measures import Lifetimes
-from lsnn_rl.errors import BadValue, MissingFile, UnknownName
+from lsnn_rl.errors import BadValue, LSNNError, MissingFile, UnknownName
 
 AGENT, WORLD = "LSNNArena-v0/lsnn", "LSNNArena-v0"
 
@@ -33,7 +33,7 @@ def test_survival_shows_the_kaplan_meier_curve_of_each_trial():
     # First trials end after 2, 4, 2 steps, one is cut short at 10: 2 of 4 left, then 1 of 4.
     assert axes.lines[0].get_xdata().tolist() == [0, 2, 4, 10]
     assert lines(axes)[0].tolist() == [1.0, 0.5, 0.25, 0.25]
-    with pytest.raises(BadValue, match="Live more lifetimes"):
+    with pytest.raises(BadValue, match="Train it longer"):
         figures.survival(lives, trials=(7,))
 
 
@@ -192,3 +192,27 @@ def test_lifetimes_without_places_are_told_apart():
 
     with pytest.raises(BadValue, match="Record an arena"):
         figures.place_fields(blind)
+    with pytest.raises(BadValue, match="Record an arena"):
+        figures.place_fields(Lives(**{**lives.__dict__, "place": lives.place[..., 0]}))  # a corridor's
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "remedy"),
+    [
+        ("adaptation", "smnist/ours", "card of a supervised task, smnist"),
+        ("adaptation", "LSNNArena-v0/none", "There is no card at"),
+        ("surgery", "LSNNCartPoleNoVel-v0/lsnn_direct", "is no arena.*Use LSNNArena-v0"),
+        ("surgery", "oracle", "Oracle has no recurrent network"),
+        ("lessons", "smnist/ours", "is a run of smnist. Give one of lsnn-rl pretrain function_learning"),
+        ("lessons", "LSNNTMaze-v0/lsnn", "is the run of an agent in a world"),
+    ],
+)
+def test_a_place_of_another_kind_is_answered_with_what_to_give(kind, place, remedy):
+    with pytest.raises(LSNNError, match=remedy):
+        figures.draw(kind, [place])
+
+
+def test_cards_of_the_zoo_are_drawn_by_their_names():
+    figure = figures.draw("adaptation", ["LSNNArena-v0/lsnn"])
+
+    assert "LSNNArena-v0" in figure.axes[0].get_title(loc="left")

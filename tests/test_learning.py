@@ -4,6 +4,18 @@ import pytest
 
 from lsnn_rl.agents.recipe import find_recipe
 from lsnn_rl.agents.training import train
+from tests.test_documents import ROOT, blocks
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_keeps_its_promise(monkeypatch, tmp_path):
+    (code,) = blocks(ROOT / "README.md", "python")
+    names: dict = {}
+    monkeypatch.chdir(tmp_path)
+
+    exec(code, names)
+
+    assert names["card"]["score"]["mean"] > 17.5 and names["card"]["claims"]["uses_memory"]
 
 
 @pytest.mark.slow

@@ -424,6 +424,8 @@ def test_the_state_of_another_network_is_refused():
         (lambda: build_network("gru", 5, 3, sizes=4), UnknownName, "Did you mean 'size'"),
         (lambda: LSNN(5, regularr=4), UnknownName, "Did you mean 'regular'"),
         (lambda: build_network("gru", 5, 3, delay_ms=4), BadValue, "take cell='lsnn'"),
+        (lambda: LSNN(5, regular=10.5), BadValue, "regular = 10.5 is not a number of cells. Give a whole number"),
+        (lambda: LSNN(5, tau_mem_ms="a"), BadValue, "tau_mem_ms = 'a' is not a number"),
         (lambda: LSNN(5, regular=0, adaptive=0), BadValue, "at least one cell"),
         (lambda: LSNN(5, connectivity=12), BadValue, "such as 0.12"),
         (lambda: LSNN(0), BadValue, "at least 1"),

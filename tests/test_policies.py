@@ -375,6 +375,8 @@ def test_spaces_that_cannot_work_are_refused_at_construction(observations, actio
     [
         ({"cell": "alf"}, "Did you mean 'alif'"),
         ({"tau_adpt_ms": 700.0}, "Did you mean 'tau_adapt_ms'"),
+        ({"direct_imput": True}, "Did you mean 'direct_input'"),
+        ({"readout": 8}, "Did you mean 'readouts'"),
         ({"n_lstm_layers": 2}, "n_lstm_layers = 2.*Leave it at 1"),
         ({"lstm_kwargs": {"dropout": 0.5}}, "lstm_kwargs.*options by name"),
         ({"lstm_hidden_size": 20}, "lstm_hidden_size = 20 and adaptive, regular"),

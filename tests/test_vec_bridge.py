@@ -11,7 +11,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from lsnn_rl.agents.vec_bridge import SB3VecEnv, answers, ask, make_env, stagger
-from lsnn_rl.errors import BadValue
+from lsnn_rl.errors import BadValue, UnknownName
 
 
 class Countdown(gym.Env):
@@ -172,6 +172,13 @@ def test_an_id_becomes_a_native_environment_where_there_is_one():
     assert isinstance(make_env("lsnn_rl:LSNNArena-v0", 2), SB3VecEnv)
     assert isinstance(make_env("CartPole-v1", 2), DummyVecEnv)
     assert make_env(gym.make_vec("LSNNArena-v0", 5, autoreset_mode=AutoresetMode.SAME_STEP)).num_envs == 5
+
+
+def test_an_id_is_no_vector_environment_yet_and_an_unknown_one_none_at_all():
+    with pytest.raises(BadValue, match=r"'LSNNArena-v0' is none. From an id: SB3VecEnv\(gym.make_vec"):
+        SB3VecEnv("LSNNArena-v0")
+    with pytest.raises(UnknownName, match="Did you mean 'LSNNArena-v0'"):
+        make_env("LSNNArenna-v0")
 
 
 def test_asking_for_slots_of_an_environment_that_is_already_made_is_refused():

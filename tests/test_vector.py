@@ -228,3 +228,18 @@ def test_choices_that_are_not_offered_are_refused(actions):
 
     with pytest.raises(BadValue, match="Give whole numbers from 0 to 1"):
         env.step(np.array(actions))
+
+
+def test_a_world_whose_expert_nobody_wrote_is_evaluated_all_the_same():
+    from lsnn_rl import evaluate, register_world
+    from lsnn_rl.envs.registration import WORLDS
+
+    register_world("Coin-v0", Coin)
+    try:
+        card = evaluate("random", "Coin-v0", lifetimes=200)
+    finally:
+        WORLDS.pop("Coin-v0")
+        gym.registry.pop("Coin-v0")
+
+    assert card["env_hash"] and card["references"] is None
+    assert card["score"]["mean"] == pytest.approx(5, abs=0.4)  # ten tosses of a coin, called at random

@@ -367,3 +367,9 @@ def test_held_luck_may_be_looked_at_but_is_not_used_up():
 
     assert np.array_equal(peeked[0], taken[0])
     assert not np.array_equal(peeked[1], taken[1])
+
+
+@pytest.mark.parametrize("steps", [0, 2.5, "a"])
+def test_the_length_of_a_lifetime_is_a_whole_number(steps):
+    with pytest.raises(BadValue, match="Give a whole number of steps above zero"):
+        gym.make("LSNNArena-v0", steps=steps)

@@ -213,6 +213,14 @@ def test_a_world_s_figure_names_its_own_best_known_player(zoo):
     assert figure.axes[0].get_title(loc="left") == "LSNNArena-v0: 100 test lifetimes, 1 to 2 seeds"
 
 
+def test_a_world_s_figure_shows_the_best_row_of_each_control(zoo):
+    zoo(f"{ARENA}/lif", {"card.json": arena_card(39.0), "card-direct.json": arena_card(48.0)})
+    figure = of_world(zoo(f"{ARENA}/lsnn", {"card.json": arena_card(49.0)}))
+
+    said = {text.get_text() for text in figure.axes[0].texts}
+    assert "lif:direct" in said and "lif" not in said
+
+
 @pytest.mark.parametrize("seeds", [0, 1, 3])
 def test_popgym_s_bars_show_what_was_published_and_ours_from_however_many_seeds(zoo, seeds):
     names = ["card.json", "card-seed1.json", "card-seed2.json"][:seeds]

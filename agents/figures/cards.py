@@ -124,7 +124,10 @@ def survival(lives: Lifetimes, trials: Sequence[int] = (1, 2, 3, 5, 10), title: 
         axes.step(x, bounds[0], where="post", color=colour, linewidth=1.8, label=_ordinal(number))
         reach.append(float(times[np.searchsorted(-share, -0.03, side="right") - 1]))
     if not reach:
-        raise BadValue(f"No trial of number {', '.join(map(str, trials))} was finished. Live more lifetimes.")
+        raise BadValue(
+            f"No trial of number {', '.join(map(str, trials))} was finished by this agent. Train it longer, or choose "
+            "another one."
+        )
     axes.set_xlim(0, 1.1 * max(reach))
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("steps since the trial began")

@@ -174,8 +174,8 @@ def place_fields(
 
 def rate_maps(lives: Lives, bins: int = 25, radius: float = 1.0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Spikes per step of every cell in every part of the arena, [H, bins, bins], and how often it was there."""
-    if lives.place is None:
-        raise BadValue("This world has no places, so no cell has a place field. Record an arena.")
+    if lives.place is None or lives.place.ndim != 3:
+        raise BadValue("This world has no places in a plane, so no cell has a place field. Record an arena.")
     if "z" not in lives.state:
         raise BadValue('There are no spikes in this recording. Record them: record_lives(..., names=("z",)).')
     x, y = np.clip(((lives.place / radius + 1) / 2 * bins).astype(int), 0, bins - 1)[lives.alive].T

@@ -63,7 +63,7 @@ def bandit_regret(agent: Any, env_id: str, lifetimes: int = 300, split: str = "t
     for _ in range(task.steps):
         means = task.answer().get("means")
         if means is None:
-            raise BadValue(f"{env_id} has no means of arms to regret. Choose a bandit, BernoulliBandit-K10-v0 say.")
+            raise BadValue(f"{env_id} has no means of arms to regret. Choose a bandit, such as LSNNBernoulliBandit-v0.")
         actions, state = actor.act(obs, state, starts)
         lost.append(means.max(axis=1) - means[rows, np.asarray(actions, np.intp)])
         obs, *_ = env.step(actions)

@@ -31,12 +31,15 @@ def of_world(rows: Sequence[Row]) -> Figure | None:
     """The adaptation curves of a world's LSNN and its controls against the references; None where no card has a curve.
 
     Bands: 95 % intervals, over seeds where there are several, else over lifetimes. Of several LSNNs the one that the
-    world is judged by is drawn, and for it alone the state-reset control; all others are in the table.
+    world is judged by is drawn, and for it alone the state-reset control; of a control the best of its rows, variants
+    included. All others are in the table.
     """
-    carded = [row for row in rows if row.cards and not row.variant and has_curve(row.cards[0])]
-    judged = headline(carded)
+    carded = [row for row in rows if row.cards and has_curve(row.cards[0])]
+    judged = headline([row for row in carded if not row.variant])
     shown = [judged] if judged else []
-    shown += [row for row in carded if not row.agent.startswith("lsnn")]
+    controls = [row for row in carded if not row.agent.startswith("lsnn") and row.score is not None]
+    for agent in dict.fromkeys(row.agent.partition(":")[0] for row in controls):
+        shown.append(max((row for row in controls if row.agent.partition(":")[0] == agent), key=_mean))
     if not shown:
         return None
     cards = [together(row.cards, row.agent) for row in shown]
@@ -57,6 +60,10 @@ def of_world(rows: Sequence[Row]) -> Figure | None:
         f"{first.place}: {cards[0]['lifetimes']:,} {cards[0]['split']} lifetimes, {seeds} seed{'s' * (seeds != '1')}"
     )
     return adaptation(cards, title, None if names is None else {k: v.replace("_", " ") for k, v in names.items()})
+
+
+def _mean(row: Row) -> float:
+    return row.score.mean if row.score is not None else -np.inf
 
 
 def together(cards: Sequence[Mapping[str, Any]], name: str) -> Card:

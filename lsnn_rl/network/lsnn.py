@@ -57,6 +57,9 @@ class LSNN(RecurrentNetwork):
         **options: Any,
     ) -> None:
         size = regular + adaptive
+        for name, count in (("regular", regular), ("adaptive", adaptive)):
+            if not isinstance(count, int):
+                raise BadValue(f"{name} = {count!r} is not a number of cells. Give a whole number.")
         if regular < 0 or adaptive < 0 or size == 0:
             raise BadValue(f"{regular} regular and {adaptive} adaptive cells make no network. Give at least one cell.")
         kind = ALIF if adaptive else LIF

@@ -34,6 +34,8 @@ def draw(name: str, value: Constant, size: int, generator: torch.Generator | Non
     """
     if isinstance(value, (tuple, list)) and len(value) and isinstance(value[0], str):
         drawn = _draw_from(name, *value, size=size, generator=generator)
+    elif isinstance(value, str):
+        raise BadValue(f"{name} = {value!r} is not a number. Give one, or as many as there are neurons.")
     else:
         drawn = torch.as_tensor(value, dtype=torch.float64).cpu()
     if drawn.dim() > 1 or drawn.numel() not in (1, size):

@@ -49,7 +49,6 @@ def pretrain(
             settings = settings.with_changes([*changes, *more, *(["task.kwargs.download=true"] if download else [])])
             kind = str(settings.network.get("cell", "lsnn"))
             place = folder or Path("runs") / task.replace(":", "-") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
-            _say(f"Training in {place}. Ctrl-C stops it; --resume {place} goes on.")
             card = room.pretrain(settings, place, name or "own", _say, progress)
     except room.Interrupted as stopped:
         _say(f"\n{stopped}")

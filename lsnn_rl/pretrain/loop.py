@@ -58,6 +58,7 @@ def pretrain(
         raise BadValue(f"{run} holds a run already. Go on with it: --resume {run}. Or choose another --folder.")
     training = Training(recipe, name)  # before anything is written: a recipe that cannot be built leaves no run behind
     run.mkdir(parents=True, exist_ok=True)
+    say(f"Training in {run}. Ctrl-C stops it; --resume {run} goes on.")
     recipe.save(run / "recipe.yml")
     (run / "command.txt").write_text(shlex.join(sys.argv) + "\n", encoding="utf-8")
     return _go(training, run, say, progress)

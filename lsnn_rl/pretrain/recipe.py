@@ -165,7 +165,7 @@ def _find(task: str, name: str | None) -> PretrainRecipe:
 
 def read_recipe(path: str | Path) -> PretrainRecipe:
     """The recipe in a YAML file, or in `recipe.yml` of a folder."""
-    return PretrainRecipe.read(path, lambda: "the folder of a run")
+    return PretrainRecipe.read(path, "the folder of a run")
 
 
 def _check(recipe: PretrainRecipe) -> None:
