@@ -228,5 +228,4 @@ def _policy_agent(agent: Any, policy: Any) -> Agent:
     from lsnn_rl.agents.env_state import normalizer_of
     from lsnn_rl.agents.sharing import PolicyAgent
 
-    env = getattr(agent, "env", None)
-    return PolicyAgent(policy, normalize=normalizer_of(env) if env is not None else None, name=type(agent).__name__)
+    return PolicyAgent(policy, normalize=normalizer_of(getattr(agent, "env", None)), name=type(agent).__name__)

@@ -127,12 +127,12 @@ def set_env_state(env: VecEnv, states: list[dict[str, Any] | None]) -> None:
         stack[-1].set_state(states[-1])  # type: ignore[attr-defined]
 
 
-def normalizer_of(env: VecEnv) -> dict[str, Any] | None:
-    """How observations are normalised, as plain data, or None if they are not.
+def normalizer_of(env: VecEnv | None) -> dict[str, Any] | None:
+    """How observations are normalised, as plain data; None if they are not, or without an environment.
 
     Returns: `moments` (mean and var, key "" for plain observations, else the Dict's keys), `clip_obs`, `epsilon`.
     """
-    for layer in layers(env):
+    for layer in () if env is None else layers(env):
         if isinstance(layer, VecNormalize) and layer.norm_obs:
             moments = {
                 key: {name: np.asarray(found[name]).tolist() for name in ("mean", "var")}

@@ -127,7 +127,7 @@ def save_agent(model: Any, folder: str | Path, env_id: str | None = None, **note
         "observation_space": space_to_plain(policy.observation_space),
         "action_space": space_to_plain(policy.action_space),
         "env": {"id": env_id or recipe.get("id"), "kwargs": to_plain(recipe.get("kwargs", {}), arrays, "env kwargs")},
-        "normalize": normalizer_of(env) if env is not None else None,
+        "normalize": normalizer_of(env),
         "notes": to_plain(notes, arrays, "notes"),
         "versions": versions(),
         "sha256": hashlib.sha256(content).hexdigest(),
