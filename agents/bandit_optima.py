@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -33,32 +34,45 @@ class Majority:
         return (evidence < 0).astype(np.int64), {"evidence": evidence}
 
 
-class AskFirst:
-    """The optimum of the informative bandit: pull the arm that tells, then the one it named, then stay there.
-
-    The last reward always says what to do next, so it remembers nothing.
-    """
-
-    def __init__(self, rules: InformativeBandit, seed: int = 0) -> None:
-        self.rules, self._eyes = rules, Eyes(rules)
-
-    def initial_state(self, n: int) -> State:
-        return {}
-
-    def act(self, obs: NDArray, state: State, starts: Bools, deterministic: bool = True) -> tuple[NDArray, State]:
-        rules = self.rules
-        arm, shown = self._eyes.arm(obs), self._eyes.shown(obs)
-        named = np.rint(shown / rules.hint).astype(np.int64) - 1
-        unknown = rules.ordinary if rules.steps > 1 else 0  # nothing is gained by asking in the last pull
-        found = shown >= np.float32(rules.good)
-        return np.where(arm == rules.ordinary, named, np.where(found, arm, unknown)), state
-
-
 class TryAll(WinStay):
     """Tries the ordinary arms of the informative bandit in turn until it meets the target, and stays there."""
 
     def choices(self, rules: Bandit) -> int:
         return rules.arms - 1
+
+
+class AskFirst(TryAll):
+    """The optimum of the informative bandit: pull the arm that tells, then the one it named, then stay there.
+
+    Where the other arms pay almost as much as the target, trying them in turn earns more, and it does that. (What one
+    more try gains over asking now does not depend on the time left, and grows with every arm that is ruled out: so
+    nobody who tries first should ask later.)
+
+    The last reward always says what to do next, so it remembers nothing.
+    """
+
+    def __init__(self, rules: InformativeBandit, seed: int = 0) -> None:
+        super().__init__(rules, seed)
+        self.rules, self.asks = rules, rules.steps > 1 and asking(rules) > trying(rules)
+
+    def act(self, obs: NDArray, state: State, starts: Bools, deterministic: bool = True) -> tuple[NDArray, State]:
+        if not self.asks:
+            return super().act(obs, state, starts, deterministic)
+        arm, shown = self._eyes.arm(obs), self._eyes.shown(obs)
+        named = np.rint(shown / self.rules.hint).astype(np.int64) - 1
+        found = shown >= np.float32(self.rules.good)
+        return np.where(arm == self.rules.ordinary, named, np.where(found, arm, self.rules.ordinary)), state
+
+
+def asking(rules: InformativeBandit) -> float:
+    """What is earned on average by asking first."""
+    return rules.hint * (rules.ordinary + 1) / 2 + (rules.steps - 1) * rules.target_reward
+
+
+def trying(rules: InformativeBandit) -> float:
+    """What is earned on average by trying the ordinary arms in turn."""
+    misses = np.minimum(np.arange(rules.ordinary), rules.steps)  # before the target is met, by its number
+    return float((misses * rules.other_reward + (rules.steps - misses) * rules.target_reward).mean())
 
 
 class LookOnce:
@@ -108,20 +122,20 @@ def optimal_stopping(steps: int, prior_mean: float, prior_sd: float, pull_sd: fl
     After t pulls the mean is believed to be normal around m with variance w(t) = 1 / (prior_sd^-2 + t pull_sd^-2), and
     one more pull moves m by a normal number of variance w(t) - w(t + 1). What is left to earn at age t is
         V(t, m) = max(0, m + E V(t + 1, m')),   V(steps, m) = 0,
-    by numerical integration on a grid of m around the bound, scaled with the spread of m there. The bound is where
-    both sides of the maximum are equal.
+    by numerical integration on a grid of m around zero, as wide as m can still move and finer than one pull moves it:
+    beyond it V is straight. The bound is where both sides of the maximum are equal.
 
     Returns: the bounds [steps] by pulls made, and V(0, prior_mean).
     """
     width = 1.0 / (prior_sd**-2 + np.arange(steps + 1) * pull_sd**-2)  # w(t)
     spread = np.sqrt(width[:-1] - width[1:])
-    step = np.linspace(-8.0, 8.0, 401)
+    step = np.linspace(-6.0, 6.0, 241)
     weight = np.exp(-0.5 * step**2)
     weight /= weight.sum()
-    bounds = np.empty(steps)
+    bounds, points = np.empty(steps), 128 * math.ceil(math.sqrt(steps)) + 1
     grid, value, left = np.array([-1.0, 1.0]), np.zeros(2), 0  # of the age above
     for t in range(steps - 1, -1, -1):
-        here = np.append(np.sqrt(width[t]) * np.linspace(-8.0, 8.0, 201), prior_mean)
+        here = np.append(np.sqrt(width[t] - width[steps]) * np.linspace(-6.0, 6.0, points), prior_mean)
         here.sort()
         there = here[:, None] + spread[t] * step
         # Far above the grid the arm is never given up, and every pull left pays m.

@@ -201,21 +201,22 @@ def _memories(
     obs, _ = env.reset(options={"lifetimes": np.arange(n)})
     state, starts = agent.initial_state(n), np.ones(n, bool)
     kept, taken = {name: value.clone() for name, value in state.items()}, np.zeros(n, bool)
+    goals = np.zeros((n, 2))  # at that moment: in some arenas the goal moves later
     for _ in range(task.steps):
         actions, state = agent.act(obs, state, starts)
         ripe = ~taken & (task.trial >= after_goals) & (task.age - task.trial_start == delay)
         if ripe.any():
             for name, value in state.items():
                 kept[name][ripe] = value[ripe]
+            goals[ripe] = task.goal[ripe]
             taken |= ripe
         if taken.all():
             break
         obs, *_ = env.step(actions)
         starts = np.zeros(n, bool)
     rows = np.flatnonzero(taken)
-    goals = task.goal[rows].copy()
     env.close()
-    return states.take(kept, torch.from_numpy(rows)), goals, task
+    return states.take(kept, torch.from_numpy(rows)), goals[rows], task
 
 
 def _pair_up(goals: NDArray[np.float64], seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

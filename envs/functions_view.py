@@ -149,6 +149,8 @@ class _Page:
         self.flat = world.family.inputs == 2
         self.hidden = world.secret and int(world.age[slot]) < world.steps
         self.bottom, self.top = _shown(world, slot)
+        if self.top <= self.bottom:  # a function that may be flat
+            self.bottom, self.top = self.bottom - 1.0, self.bottom + 1.0
 
     def at(self, x: Sequence[float], value: float = 0.0) -> Point:
         low, high = self.family.low, self.family.high

@@ -443,6 +443,8 @@ class PointRobotTeleport(Navigation):
             "action": Part(2, -1.0, 1.0, observe_action),
             "reward": Part(1, on=observe_reward),
         }
+        if room < 1.0:
+            raise BadValue(f"room = {room} has no place for the half disc in which lifetimes begin. Give 1 or more.")
         super().__init__(slots, steps, speed, room, parts)
         self.goal_radius = _goal_radius(goal_radius)
         self.first_find = np.full(slots, -1)

@@ -78,9 +78,11 @@ def record(
     (torch.Size([7, 2, 8]), True)
     """
     outputs, seen = [], []
+    noise = options.pop("noise", None)
     current = network.initial_state(x.shape[1]) if state is None else state
     for t in range(len(x)):
-        output, current = network.run(x[t : t + 1], current, None if starts is None else starts[t : t + 1], **options)
+        here = {name: value[t : t + 1] for name, value in (("starts", starts), ("noise", noise)) if value is not None}
+        output, current = network.run(x[t : t + 1], current, **here, **options)
         if operate is not None:
             current = operate(t, current)
         outputs.append(output)

@@ -1,5 +1,7 @@
 """Tables of names: a new cell, surrogate, encoder or task is one file and one `add` line."""
 
+import inspect
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -37,3 +39,17 @@ class Registry:
 
     def names(self) -> list[str]:
         return sorted(self._targets)
+
+
+def check_keywords(name: str, target: Any, keywords: Iterable[str], apart: Iterable[str] = ()) -> None:
+    """Raises UnknownName for a keyword that a class or function does not take; one with **keywords takes all.
+
+    Args: apart: its parameters that are no keywords of a person's.
+    """
+    taken = inspect.signature(target).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
+        return
+    known = [parameter for parameter in taken if parameter not in apart]
+    for keyword in keywords:
+        if keyword not in known:
+            raise unknown_name(f"keyword of {name}", keyword, known or ["none"])

@@ -79,14 +79,19 @@ def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
             raise BadValue(f"{change!r} changes nothing. Write section.key=value, for example ppo.n_steps=256.")
         *sections, key = path.strip().split(".")
         place = data
-        for section in sections:
+        for section in (_as_there(word, place) for word in sections):
             if place.get(section) is None:
                 place[section] = {}
             place = place[section]
             if not isinstance(place, dict):
                 raise BadValue(f"{path} goes below {section}, which is a single value. Set {section} itself.")
-        place[key] = read_value(value, path)
+        place[_as_there(key, place)] = read_value(value, path)
     return data
+
+
+def _as_there(word: str, place: Mapping[Any, Any]) -> Any:
+    """The key that is meant by a word: YAML keys may be numbers, as in `gain: {4: 6}`."""
+    return int(word) if word not in place and word.isdecimal() and int(word) in place else word
 
 
 def read_value(text: str, where: str) -> Any:

@@ -315,6 +315,34 @@ def test_asking_first_always_finds_the_target_with_the_second_pull():
     assert np.unique(np.round(earned, 6)) == pytest.approx(20 + np.arange(1, 11) / 10)
 
 
+@pytest.mark.parametrize(("other_reward", "steps"), [(4.9, 5), (3.0, 2), (1.1, 1), (1.1, 5)])
+def test_asking_is_left_where_trying_earns_more(other_reward, steps):
+    rules = {"other_reward": other_reward, "steps": steps}
+    best, asked, tried = returns("ask_first", INFORMATIVE, 500, **rules), 0.55 + 5 * (steps - 1), []
+    for k in range(10):  # the target is met by try k + 1
+        tried.append(min(k, steps) * other_reward + max(steps - k, 0) * 5)
+
+    assert np.mean(best) == pytest.approx(max(asked if steps > 1 else 0, np.mean(tried)), rel=0.03)
+
+
+@pytest.mark.parametrize(("prior_mean", "pull_sd"), [(-0.03, 100.0), (-0.3, 10.0), (-1.0, 3.0)])
+def test_the_plan_is_right_where_one_pull_hardly_tells_anything(prior_mean, pull_sd):
+    # The same recursion on one fine grid over all that can be believed.
+    width = 1 / (1 + np.arange(101) * pull_sd**-2)
+    reach = 6 * math.sqrt(width[0] - width[-1])
+    here, value = np.linspace(prior_mean - reach, max(prior_mean, 0) + reach, 4001), np.zeros(4001)
+    z = np.linspace(-5, 5, 81)
+    chance = np.exp(-z * z / 2) / np.exp(-z * z / 2).sum()
+    for t in range(99, -1, -1):
+        there = here[:, None] + math.sqrt(width[t] - width[t + 1]) * z
+        above = (99 - t) * np.maximum(there - here[-1], 0)
+        value = np.maximum(0, here + (np.interp(there, here, value) + above) @ chance)
+
+    _, planned = optimal_stopping(100, prior_mean, 1.0, pull_sd)
+
+    assert planned == pytest.approx(np.interp(prior_mean, here, value), rel=0.003)
+
+
 def normal_density(z):
     return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
 

@@ -180,3 +180,7 @@ def test_an_encoder_computes_in_the_precision_it_was_converted_to(name):
 
 def test_one_number_stands_for_all_dimensions():
     assert per_dimension("gain", 2.0, 1.0, features=3) == [2.0, 2.0, 2.0]
+
+
+def test_numbers_by_index_may_be_named_in_words_as_json_has_them():
+    assert per_dimension("gain", {"4": 6, 5: 3}, 1, 6) == [1, 1, 1, 1, 6, 3]

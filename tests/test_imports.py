@@ -12,7 +12,7 @@ FOLDERS = {"lsnn_rl": ROOT / "lsnn_rl"} | {f"lsnn_rl.{name}": ROOT / name for na
 
 # Who may know whom: room -> rooms of this package it may import when it is loaded or later.
 BASE = {"units", "errors", "registry", "_version"}
-DATA = {"plain", "settings"}  # how settings and files are read and written
+DATA = {"files", "plain", "settings"}  # how settings and files are read and written
 CORE = BASE | {"state", "surrogates", "neurons", "kernels", "network", "encoders", "rewiring", "regularizers", "probe"}
 MAY_IMPORT = {
     "units": {"errors"},
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "rewiring": BASE | {"state", "network"},
     "regularizers": BASE | {"state", "network"},
     "probe": BASE | {"state", "neurons", "network"},
+    "files": set(),
     "plain": BASE,
     "settings": BASE,
     "tasks": CORE | DATA | {"envs"},  # functions are drawn by the same generators as the worlds

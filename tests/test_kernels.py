@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -66,7 +68,7 @@ def distance(a, b):
 
 
 def assert_agreement(network, x, state, starts, tolerance=1e-9, **asked):
-    assert "fused kernel" in repr(network)
+    assert network.backend_in_use() == "fused kernel"
     values, gradients = results(network, x, state, starts, "auto", **asked)
     expected_values, expected_gradients = results(network, x, state, starts, "law", **asked)
     assert values.keys() == expected_values.keys()
@@ -193,6 +195,65 @@ def test_acting_notices_that_a_weight_has_changed():
 
     assert torch.equal(before.readout, again.readout)
     assert torch.equal(after.readout, 2 * before.readout + 1)
+
+
+REPLACEMENTS = {
+    "all weights, by assignment": lambda n: n.load_state_dict(make(seed=9, tau_out_ms=10.0).state_dict(), assign=True),
+    "w_out": lambda n: setattr(n, "w_out", torch.nn.Parameter(2 * n.w_out)),
+    "bias_out": lambda n: setattr(n, "bias_out", torch.nn.Parameter(n.bias_out + 1)),
+    "kappa": lambda n: setattr(n, "kappa", torch.zeros_like(n.kappa)),
+    "thr": lambda n: setattr(n.cell, "thr", 0.5 * n.cell.thr),
+    "a mask": lambda n: setattr(n, "mask_out", torch.zeros_like(n.w_out)),
+    "the cell": lambda n: setattr(n, "cell", make(seed=9, beta=3.0).cell),
+    "substeps": lambda n: setattr(n, "substeps", 3),
+}
+
+
+@pytest.mark.parametrize("what", REPLACEMENTS)
+def test_acting_notices_that_a_part_has_been_replaced(what):
+    network = make(tau_out_ms=10.0)
+    x, _, _ = play(network, steps=6)
+    x = 3 * x.detach()
+    with torch.no_grad():
+        for _ in range(2):
+            step_through(network, x)
+        REPLACEMENTS[what](network)
+        acted = step_through(network, x)
+        network.backend = "law"
+
+        assert distance(acted, step_through(network, x)) < 1e-9
+
+
+def step_through(network, x):
+    """Readouts of single steps from rest."""
+    state, readouts = network.initial_state(x.shape[1]), []
+    for line in x:
+        output, state = network.run(line[None], state)
+        readouts.append(output.readout)
+    return torch.cat(readouts)
+
+
+def test_buffers_taken_by_many_threads_have_their_size():
+    wrong = []
+
+    def work(seed):
+        luck = np.random.default_rng(seed)
+        for count in luck.choice([100, 1000, 10_000, 100_000], 800):
+            if buffers.take(int(count), np.float64).size != count:
+                wrong.append(count)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        workers = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert wrong == []
 
 
 def test_the_state_handed_out_by_one_step_is_left_alone_by_the_next():

@@ -210,3 +210,8 @@ def test_nobody_leaves_the_room():
 def test_a_plane_that_cannot_be_is_refused(env_id, kwargs, advice):
     with pytest.raises(BadValue, match=advice):
         gym.make(env_id, **kwargs)
+
+
+def test_a_room_without_room_for_the_first_places_is_refused():
+    with pytest.raises(BadValue, match="Give 1 or more"):
+        gym.make("LSNNPointRobotTeleport-v0", room=0.5)

@@ -10,7 +10,7 @@ import torch
 
 from lsnn_rl import pretrain as room
 from lsnn_rl.cli import main
-from lsnn_rl.errors import BadValue, BrokenFile, MissingFile, UnknownName
+from lsnn_rl.errors import BadValue, BrokenFile, LSNNError, MissingFile, UnknownName
 from lsnn_rl.pretrain import checkpoint
 from lsnn_rl.pretrain.cards import interval, load_card
 from lsnn_rl.pretrain.loop import Training, pretrain, resume
@@ -256,6 +256,49 @@ def test_a_recipe_survives_being_written_and_read(tmp_path):
 def test_a_number_that_leaves_nothing_to_do_is_refused(key, value):
     with pytest.raises(BadValue, match=key):
         tiny().with_changes([f"{key}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [
+        ("task.kwargs.simbols=3", "Did you mean 'symbols'"),
+        ("task={name: function_learning, kwargs: {hiden: 3}}", "keyword of function_learning with the family"),
+        ("task={name: evidence, kwargs: {decision_ms: 0}}", "a decision within the delay"),
+        ("task={name: evidence, kwargs: {cue_ms: 200}}", "Give a shorter cue"),
+    ],
+)
+def test_keywords_of_a_task_that_make_no_sense_are_answered(change, remedy):
+    with pytest.raises(LSNNError, match=remedy):
+        build_task(tiny().with_changes([change]))
+
+
+@pytest.mark.parametrize("method", ["set", "rigl"])
+def test_dales_law_is_kept_or_refused(method):
+    recipe = tiny().with_changes(["network.dale=true", "rewiring={connectivity: 0.3}"])
+    network = Training(recipe).model.network
+
+    assert network.sign_rec is not None
+    assert Training(recipe.with_changes(["rewiring.signs=dale"])).step()["loss"] > 0
+    with pytest.raises(BadValue, match="Rewire by deep_r or soft_deep_r"):
+        Training(recipe.with_changes([f"rewiring.method={method}"]))
+
+
+def test_data_that_moved_are_named_when_a_run_goes_on(tmp_path, monkeypatch):
+    heard = []
+    monkeypatch.setattr("lsnn_rl.pretrain.resume", lambda run, say, progress, changes: heard.append(changes))
+    monkeypatch.setattr("lsnn_rl.pretrain.cards.short", str)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["pretrain", "--resume", str(tmp_path), "--data", "2024", "--download"])
+
+    assert ended.value.code == 0
+    assert tiny().with_changes(heard[0]).task.kwargs | TINY == TINY | {"root": str(Path("2024").absolute()), "download": True}
+
+
+def test_the_cell_that_is_meant_where_none_is_named_is_an_lsnn():
+    recipe = PretrainRecipe.from_dict({"network": {"regular": 10}})
+
+    assert recipe.with_cell("lsnn") is recipe
 
 
 def test_noise_that_would_never_be_drawn_is_refused():

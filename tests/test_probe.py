@@ -33,6 +33,16 @@ def test_a_recording_holds_every_state_variable_after_each_step():
     assert torch.allclose(trace["threshold"], network.cell.thr + network.cell.beta * trace["b"])
 
 
+def test_a_recording_takes_the_noise_of_a_run():
+    torch.manual_seed(0)
+    network = LSNN(3, regular=4, adaptive=6, readouts=2, noise=0.03)
+    x, noise = torch.randn(9, 2, 3), torch.randn(9, 1, 2, 10)
+
+    output, _, _ = probe.record(network, x, noise=noise)
+
+    assert torch.equal(output.readout, network.run(x, noise=noise)[0].readout)
+
+
 def test_gated_networks_are_recorded_too():
     network = build_network("lstm", inputs=3, readouts=2, size=4)
 

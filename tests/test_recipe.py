@@ -113,6 +113,12 @@ def test_what_cannot_be_built_is_refused_before_anything_is_trained(change, erro
         build(Recipe.from_dict({"env": {"n_envs": 2}}).with_changes([change]))
 
 
+def test_a_number_that_is_a_key_is_changed_where_it_stands():
+    recipe = find_recipe("LSNNArena-v0/lsnn").with_changes(["policy.encoder_kwargs.gain.4=9"])
+
+    assert recipe.policy["encoder_kwargs"]["gain"] == {4: 9, 5: 3}
+
+
 def test_a_setting_without_a_value_is_refused():
     with pytest.raises(BadValue, match=r"section\.key=value"):
         Recipe().with_changes(["ppo.n_steps"])

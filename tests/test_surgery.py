@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 from lsnn_rl.agents import figures
 from lsnn_rl.agents.figures.memory import turned
-from lsnn_rl.agents.surgery import OTHER, OWN, Operation, operate, table
+from lsnn_rl.agents.surgery import OTHER, OWN, Operation, _memories, operate, table
 from lsnn_rl.errors import BadValue
 
 AGENT = "LSNNArena-v0/lsnn"
@@ -71,6 +73,30 @@ def test_the_card_says_what_the_figure_and_the_table_show(found, tmp_path):
     assert "The memory moves with: voltages (v)" in table(card)
     bars = figures.surgery(found).axes[3]
     assert [tick.get_text() for tick in bars.get_yticklabels()] == list(found.outcomes)
+
+
+def test_where_goals_move_a_memory_belongs_to_the_goal_it_was_made_with(monkeypatch):
+    class Knows:
+        """Its whole state is the goal as it is now."""
+
+        def initial_state(self, n):
+            return {"h": torch.zeros(n, 2, dtype=torch.float64)}
+
+        def act(self, obs, state, starts, deterministic=True):
+            return self.world.expert(), {"h": torch.as_tensor(self.world.goal.copy())}
+
+    make_vec, agent, world = gym.make_vec, Knows(), {"steps": 400, "reversal": 0.3}
+
+    def seen(*args, **kwargs):
+        env = make_vec(*args, **kwargs)
+        agent.world = env.unwrapped.task
+        return env
+
+    monkeypatch.setattr(gym, "make_vec", seen)
+    kept, goals, _ = _memories(agent, "LSNNArenaReversal-v0", world, "test", 40, after_goals=3, delay=10)
+
+    assert len(goals) > 20
+    np.testing.assert_allclose(kept["h"].numpy(), goals)
 
 
 def test_worlds_without_places_and_agents_without_neurons_are_refused():

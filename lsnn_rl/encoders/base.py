@@ -75,7 +75,8 @@ def per_dimension(name: str, value: PerDimension, default: float, features: int)
                 raise BadValue(
                     f"{name} names number {index} of {features} observed ones. Count from 0 to {features - 1}."
                 )
-        return [value.get(index, default) for index in range(features)]
+        by_number = {int(index): number for index, number in value.items()}  # JSON's keys are words
+        return [by_number.get(index, default) for index in range(features)]
     values = list(value) if isinstance(value, Sequence) else [value] * features
     if len(values) != features:
         raise ShapeMismatch(

@@ -1,7 +1,7 @@
 """One step at a time without gradients, as an agent acts: all that can be prepared is, and one kernel call is made.
 
 The prepared weights of a network are kept until a parameter or buffer changes, which its version counter or its
-address tells.
+address tells, or is replaced by another.
 The results are, bit for bit, those of a run over the sequence.
 """
 
@@ -27,18 +27,21 @@ class Plan:
     """The prepared weights of a network, and what is known about a step of n rows, by n."""
 
     prepared: Prepared
-    watched: list[Tensor]
-    versions: list[int]
-    addresses: list[int]
+    places: list[tuple[dict[str, Any], str, Any]]  # table of a module, name, what was there: a tensor, a module, None
+    tensors: list[tuple[Tensor, int, int]]  # with version and address
+    substeps: int
     like: np.ndarray
     steps: dict[int, "Step"] = field(default_factory=dict)
 
-    def current(self) -> bool:
+    def current(self, network: Any) -> bool:
         """Whether no weight and no constant has changed since it was made."""
-        for tensor, version, address in zip(self.watched, self.versions, self.addresses, strict=False):
+        for table, name, found in self.places:
+            if table.get(name) is not found:
+                return False
+        for tensor, version, address in self.tensors:
             if tensor._version != version or tensor.data_ptr() != address:
                 return False
-        return True
+        return bool(network.substeps == self.substeps)
 
 
 @dataclass
@@ -58,13 +61,15 @@ _plans: WeakKeyDictionary[Any, Plan] = WeakKeyDictionary()
 def plan_of(network: Any) -> Plan:
     """The plan of a network, made anew if its weights or constants have changed."""
     plan = _plans.get(network)
-    if plan is None or plan.watched[0] is not network.w_in or not plan.current():
-        watched = [network.w_in, *network.parameters(), *network.buffers()]
+    if plan is None or not plan.current(network):
+        tables = [table for part in network.modules() for table in (part._parameters, part._buffers, part._modules)]
+        places = [(table, name, found) for table in tables for name, found in table.items()]
+        tensors = [(found, found._version, found.data_ptr()) for *_, found in places if isinstance(found, Tensor)]
         with torch.no_grad():
             prepared = prepare(network, network.weights(), constants_of(network), all_adapt=False)
             if network.delays > 1:
                 list_fans(prepared)
-        plan = Plan(prepared, watched, [t._version for t in watched], [t.data_ptr() for t in watched], prepared.like)
+        plan = Plan(prepared, places, tensors, network.substeps, prepared.like)
         _plans[network] = plan
     return plan
 
@@ -94,7 +99,7 @@ def act(network: Any, x: Tensor, state: State | None, starts: Tensor | None, cou
     twice.
     """
     plan = _plans.get(network)
-    if plan is None or state is None or x.dim() != 3 or not plan.current():
+    if plan is None or state is None or x.dim() != 3 or not plan.current(network):
         return None
     step, dtype = plan.steps.get(x.shape[1]), plan.prepared.dtype
     if step is None or x.shape != step.x_shape or not _plain(x, dtype) or not plan.prepared.refractory:

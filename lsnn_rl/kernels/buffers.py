@@ -1,19 +1,23 @@
 """Memory that is used again: fresh pages cost more time than the kernels that fill them."""
 
+import threading
 import weakref
 
 import numpy as np
 
 _free: list[np.ndarray] = []
 _KEPT = 12  # buffers kept for reuse; the oldest go first
+_lock = threading.RLock()  # a finalizer may run in the middle of `take`, in this thread or another
 
 
 def take(count: int, dtype: type) -> np.ndarray:
     """An uninitialised array [count]; its memory comes back here when the last reference to it is gone."""
     size = count * np.dtype(dtype).itemsize
     room = size + 64  # for the alignment
-    fitting = [index for index, base in enumerate(_free) if room <= base.size <= 2 * room + 4096]
-    base = _free.pop(min(fitting, key=lambda index: _free[index].size)) if fitting else np.empty(room, np.uint8)
+    with _lock:
+        fitting = [base for base in _free if room <= base.size <= 2 * room + 4096]
+        base = min(fitting, key=len) if fitting else np.empty(room, np.uint8)
+        _free[:] = [other for other in _free if other is not base]
     begin = -base.ctypes.data % 64
     array = base[begin : begin + size].view(dtype)
     weakref.finalize(array, _give_back, base).atexit = False
@@ -26,5 +30,6 @@ def release() -> None:
 
 
 def _give_back(base: np.ndarray) -> None:
-    _free.append(base)
-    del _free[:-_KEPT]
+    with _lock:
+        _free.append(base)
+        del _free[:-_KEPT]

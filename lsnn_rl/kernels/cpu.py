@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from lsnn_rl.errors import BadValue, ShapeMismatch
 from lsnn_rl.kernels import acting, buffers, compiled, threads
@@ -52,8 +53,9 @@ CHUNK = 8  # simulation steps (rounded up to whole inputs) whose gradients are k
 def reason_against(network: Any, x: Tensor, state: State | None, starts: Tensor | None, spikes: bool) -> str | None:
     """Why the law must run instead, or None."""
     cell = network.cell
-    if type(cell) not in (LIF, ALIF):
-        return f"{type(cell).__name__} has no fused kernel"
+    kind = type_before_parametrizations(cell)  # trained constants make a subclass
+    if kind not in (LIF, ALIF):
+        return f"{kind.__name__} has no fused kernel"
     if cell.timing != "paper":
         return f"timing={cell.timing!r}"
     if type(cell.surrogate) is not Triangular or cell.surrogate_scale != "adapted":
@@ -327,7 +329,7 @@ def _input_gradient(ctx: Any, prepared: Prepared, gdrive: Tensor, rows: Tensor, 
     steps, n, inputs = ctx.shape
     weights = rows[:inputs, : prepared.units]
     if prepared.delays == 1:
-        drive = gdrive.view(steps, prepared.substeps, n, -1).sum(1)
+        drive = gdrive.view(steps, prepared.substeps, n, prepared.units).sum(1)
         return (drive.flatten(0, 1) @ weights.t()).view(steps, n, inputs)
     simulated, late = steps * prepared.substeps, prepared.delays - 1
     delay = prepared.tensors["DELAY_OF"][:inputs, : prepared.units]

@@ -46,7 +46,7 @@ class _GRU(Function):
     ) -> tuple[Tensor, Tensor]:
         steps, n, _ = x.shape
         size = h.shape[1]
-        drive = torch.addmm(b_in, x.reshape(steps * n, -1), w_in.t()).view(steps, n, 3 * size)
+        drive = torch.addmm(b_in, x.reshape(steps * n, x.shape[2]), w_in.t()).view(steps, n, 3 * size)
         recurrent, outputs = drive.new_empty(steps, n, 3 * size), drive.new_empty(steps, n, size)
         gates, candidates = drive.split([2 * size, size], dim=-1)  # become r and z, and n
         now_gates, now_n = recurrent.split([2 * size, size], dim=-1)
@@ -105,7 +105,7 @@ class _LSTM(Function):
         twice = w_rec.new_ones(4 * size, 1)
         twice[2 * size : 3 * size] = 2
         bias, w = (b_in + b_rec) * twice[:, 0], (w_rec * twice).t().contiguous()
-        gates = torch.addmm(bias, x.reshape(steps * n, -1), (w_in * twice).t()).view(steps, n, 4 * size)
+        gates = torch.addmm(bias, x.reshape(steps * n, x.shape[2]), (w_in * twice).t()).view(steps, n, 4 * size)
         cells, squashed, outputs = (gates.new_empty(steps, n, size) for _ in range(3))
         first_h, first_c = h, c
         each = (gates, *gates.split(size, dim=-1), cells, squashed, outputs)
@@ -160,5 +160,5 @@ def _begins(resets: Keeps, steps: int, n: int) -> NDArray[np.bool_]:
 
 def _of_drive(wanted: bool, d_in: Tensor, x: Tensor, w_in: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
     """Gradients of x (if wanted), w_in and bias_in from that of the driving currents, all steps together."""
-    rows = x.reshape(len(d_in), -1)
+    rows = x.reshape(len(d_in), x.shape[2])
     return (d_in @ w_in).view_as(x) if wanted else None, d_in.t() @ rows, d_in.sum(0)

@@ -67,7 +67,7 @@ class RecurrentNetwork(nn.Module):
         connectivity: fraction of synapses that exist, by a fixed mask in each matrix (for rewiring leave it at 1).
         dormant_gradients: whether synapses of weight 0 get a gradient. RigL needs them; DEEP R and SET do as well
             without, and with delays the backward pass then takes half to a third of the time.
-        dale: excitatory and inhibitory cells and inputs at first, as in lsnn_rl.network.initial; rewiring keeps it so.
+        dale: excitatory and inhibitory cells and inputs at first, as in lsnn_rl.network.initial; DEEP R keeps it so.
         excitatory: fraction of excitatory cells under Dale's law.
         input_gain, recurrent_gain, readout_gain: factors on the first weights.
         noise: first standard deviation (volts) of a current noise per cell, trained; 0 for none. See `run`.

@@ -1,5 +1,6 @@
 """`lsnn-rl pretrain`: train a network on a supervised task."""
 
+import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -30,12 +31,14 @@ def pretrain(
 
     if (task is None) == (resume is None):
         raise BadValue("Say what to learn: either a task, for example store_recall, or --resume FOLDER.")
+    where = [] if data is None else [f"task.kwargs.root={json.dumps(str(data.absolute()))}"]
+    where += ["task.kwargs.download=true"] if download else []
     try:
         if resume is not None:
             place = resume
             if any(given is not None for given in (recipe, cell, connectivity, minutes, seed, folder)) or changes:
                 raise BadValue("A run that goes on keeps its recipe. Give --resume FOLDER alone, or begin anew.")
-            card = room.resume(resume, _say, progress)
+            card = room.resume(resume, _say, progress, where)
         else:
             assert task is not None
             settings = room.find_recipe(task, recipe)
@@ -44,9 +47,9 @@ def pretrain(
                 settings = settings.with_cell(cell)
             if connectivity is not None:
                 settings = settings.with_connectivity(connectivity)
-            given = {"train.minutes": minutes, "train.seed": seed, "task.kwargs.root": data and str(data)}
+            given = {"train.minutes": minutes, "train.seed": seed}
             more = [f"{key}={value}" for key, value in given.items() if value is not None]
-            settings = settings.with_changes([*changes, *more, *(["task.kwargs.download=true"] if download else [])])
+            settings = settings.with_changes([*changes, *more, *where])
             kind = str(settings.network.get("cell", "lsnn"))
             place = folder or Path("runs") / task.replace(":", "-") / f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
             card = room.pretrain(settings, place, name or "own", _say, progress)

@@ -12,7 +12,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +64,16 @@ def pretrain(
     return _go(training, run, say, progress)
 
 
-def resume(folder: str | Path, say: Say = print, progress: bool = True) -> dict[str, Any]:
-    """Go on with an interrupted run, as if it had never stopped. Returns the card."""
+def resume(folder: str | Path, say: Say = print, progress: bool = True, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Go on with an interrupted run, as if it had never stopped. Returns the card.
+
+    Args: changes: of the recipe, for what is no part of the experiment: "task.kwargs.root=FOLDER", where the data are.
+    """
     run = Path(folder)
     if not (run / "recipe.yml").is_file():
         raise MissingFile(f"{run} holds no run: there is no recipe.yml in it. Give the folder that training wrote.")
     kept = checkpoint.read(run / "checkpoint.ckpt")
-    training = Training(read_recipe(run), kept["name"])
+    training = Training(read_recipe(run).with_changes(changes), kept["name"])
     training.restore(kept)
     say(f"Going on at {training.iteration:,} of {training.recipe.train.iterations:,} iterations.")
     return _go(training, run, say, progress)

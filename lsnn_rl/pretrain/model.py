@@ -11,6 +11,7 @@ from lsnn_rl.neurons import CELLS
 from lsnn_rl.neurons.alif import ALIF
 from lsnn_rl.neurons.gated import LSTM
 from lsnn_rl.pretrain.recipe import PretrainRecipe
+from lsnn_rl.registry import check_keywords
 from lsnn_rl.rewiring import Rewiring, choose
 from lsnn_rl.state import State
 from lsnn_rl.tasks import TASKS, Task
@@ -89,7 +90,9 @@ def build_task(recipe: PretrainRecipe) -> Task:
     """The task, with spikes or with plain numbers as the recipe's cell needs."""
     cell = str(recipe.network.get("cell", "lsnn"))
     spiking = cell == "lsnn" or CELLS.get(cell).spiking
-    task: Task = TASKS.get(recipe.task.name)(spiking=spiking, **recipe.task.kwargs)
+    kind = TASKS.get(recipe.task.name)
+    check_keywords(recipe.task.name, kind, recipe.task.kwargs)
+    task: Task = kind(spiking=spiking, **recipe.task.kwargs)
     return task
 
 
@@ -148,7 +151,7 @@ def build_optimizer(recipe: PretrainRecipe, model: Model) -> torch.optim.Optimiz
         method.check(network)
         if network.spiking:
             options.setdefault("forbidden", {})[f"w_rec{end}"] = torch.eye(network.size, dtype=torch.bool)
-        if network.spiking and getattr(network, "sign_rec", None) is not None:
+        if network.spiking and getattr(network, "sign_rec", None) is not None and "signs" not in recipe.rewiring:
             cells = network.sign_rec
             options.setdefault("signs", {}).update(
                 {f"w_in{end}": network.sign_in, f"w_rec{end}": cells, f"w_out{end}": cells}

@@ -93,10 +93,11 @@ class PretrainRecipe(Settings):
         Raises: UnknownName for a cell that the recipe says nothing about.
         """
         data = self.to_dict()
-        if cell == data["network"].get("cell"):
+        own = data["network"].get("cell", "lsnn")
+        if cell == own:
             return self
         if cell not in self.cells:
-            raise unknown_name("cell of this recipe", cell, [*self.cells, str(data["network"].get("cell"))])
+            raise unknown_name("cell of this recipe", cell, [*self.cells, own])
         for section, value in (self.cells[cell] or {}).items():
             if section == "network":
                 data["network"] = {"cell": cell, **value}

@@ -3,12 +3,10 @@
 Each wraps any torch optimiser and behaves as one. A new method is one file here and one line below.
 """
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from lsnn_rl.errors import unknown_name
-from lsnn_rl.registry import Registry
+from lsnn_rl.registry import Registry, check_keywords
 from lsnn_rl.rewiring.base import Rewiring
 from lsnn_rl.rewiring.deep_r import DeepR
 from lsnn_rl.rewiring.rigl import RigL
@@ -29,11 +27,7 @@ def choose(options: Mapping[str, Any]) -> tuple[type[Rewiring], dict[str, Any]]:
     """
     rest = dict(options)
     method: type[Rewiring] = REWIRINGS.get(rest.pop("method", "deep_r"))
-    taken = inspect.signature(method.__init__).parameters
-    known = [name for name in taken if name not in ("self", "optimizer", "parameters")]
-    for name in rest:
-        if name not in known:
-            raise unknown_name(f"option of {method.__name__}", name, [*known, "method"])
+    check_keywords(method.__name__, method, rest, apart=("optimizer", "parameters"))
     return method, rest
 
 

@@ -7,7 +7,7 @@ and its step is undone for them afterwards.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -36,6 +36,8 @@ class Rewiring(Optimizer):
         seed: of the generator behind every random choice (ignored when `generator` is given).
     Raises: BadValue for a connectivity outside (0, 1]; ShapeMismatch for masks that do not fit.
     """
+
+    keeps_signs: ClassVar[bool] = False  # whether a newborn synapse may be given the sign of its cell
 
     def __init__(
         self,
@@ -85,6 +87,11 @@ class Rewiring(Optimizer):
     @classmethod
     def check(cls, network: "RecurrentNetwork") -> None:
         """Raises BadValue for a network that this method cannot rewire."""
+        if getattr(network, "sign_rec", None) is not None and not cls.keeps_signs:
+            raise BadValue(
+                f"{cls.__name__} draws the signs of new synapses, and under Dale's law (dale=True) a cell has one. "
+                "Rewire by deep_r or soft_deep_r, or leave dale out."
+            )
 
     # ---- one iteration -----------------------------------------------------------------------------------------------
 

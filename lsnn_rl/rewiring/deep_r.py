@@ -50,6 +50,8 @@ class DeepR(Rewiring):
     (30, True)
     """
 
+    keeps_signs = True
+
     def __init__(
         self,
         optimizer: Optimizer,

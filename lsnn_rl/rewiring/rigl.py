@@ -48,6 +48,7 @@ class RigL(SET):
 
     @classmethod
     def check(cls, network: "RecurrentNetwork") -> None:
+        super().check(network)
         if not network.dormant_gradients:
             raise BadValue(
                 "RigL grows synapses where the gradient is largest, and dormant_gradients=False leaves out just those "

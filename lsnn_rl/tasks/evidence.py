@@ -44,10 +44,21 @@ class Evidence(Task):
         chance: float = 0.7,
         dt_ms: float = 1.0,
     ) -> None:
-        if cues < 1 or cues % 2 == 0 or lines < 4 or lines % 4 or not 0.5 <= chance <= 1 or decision_ms > delay_ms:
+        if (
+            cues < 1
+            or cues % 2 == 0
+            or lines < 4
+            or lines % 4
+            or not 0.5 <= chance <= 1
+            or not 0 < decision_ms <= delay_ms
+        ):
             raise BadValue(
                 f"cues = {cues}, lines = {lines}, chance = {chance}, decision_ms = {decision_ms} make no task. Give an "
                 "odd number of cues, a multiple of 4 lines, a chance of 0.5 to 1, and a decision within the delay."
+            )
+        if not 0 < cue_ms <= every_ms:
+            raise BadValue(
+                f"cue_ms = {cue_ms} does not fit into every_ms = {every_ms}. Give a shorter cue, such as 100."
             )
         self.inputs, self.cues, self.chance = lines, cues, chance
         self.sizes = {"validation": 512, "test": 2048}

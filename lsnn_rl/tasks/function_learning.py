@@ -11,6 +11,7 @@ from torch import Tensor
 from lsnn_rl.encoders.population import Population
 from lsnn_rl.envs.function_families import Family, Sines, TargetNetworks
 from lsnn_rl.errors import BadValue, unknown_name
+from lsnn_rl.registry import check_keywords
 from lsnn_rl.tasks.base import Batch, Task, luck
 from lsnn_rl.units import per_step, steps
 
@@ -81,6 +82,7 @@ class FunctionLearning(Task):
                 f"examples = {examples}, curves = {curves}, width = {width}, functions = {functions} make no task. "
                 "Give at least 1 example, 2 curves of positive width, and 4 functions."
             )
+        check_keywords(f"function_learning with the family {family}", FAMILIES[family], options)
         self.family, self.examples = FAMILIES[family](**options), examples
         self.sizes = {"validation": functions // 4, "test": functions}
         ends = (self.family.low, self.family.high), (self.family.lowest, self.family.highest)
