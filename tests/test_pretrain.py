@@ -292,7 +292,10 @@ def test_data_that_moved_are_named_when_a_run_goes_on(tmp_path, monkeypatch):
         main(["pretrain", "--resume", str(tmp_path), "--data", "2024", "--download"])
 
     assert ended.value.code == 0
-    assert tiny().with_changes(heard[0]).task.kwargs | TINY == TINY | {"root": str(Path("2024").absolute()), "download": True}
+    assert tiny().with_changes(heard[0]).task.kwargs | TINY == TINY | {
+        "root": str(Path("2024").absolute()),
+        "download": True,
+    }
 
 
 def test_the_cell_that_is_meant_where_none_is_named_is_an_lsnn():
