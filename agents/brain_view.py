@@ -118,7 +118,9 @@ class BrainView:
         order = np.arange(size)
         if not self.by_place or size == 0 or len(show.observations[0]) < 2:
             return order
-        places = np.stack(show.observations[: step + 1])[:, :2]
+        in_arena = hasattr(show.task, "radius")  # elsewhere the first two numbers that are seen stand for a place
+        where = [moment.seen for moment in show.moments] if in_arena else show.observations
+        places = np.stack(where[: step + 1])[:, :2]
         activity = np.stack([look.activity for look in show.looks[: step + 1]])
         mean = activity.T @ places / np.maximum(activity.sum(0), 1.0)[:, None]
         angle = np.arctan2(mean[:, 1], mean[:, 0])
@@ -185,7 +187,8 @@ class BrainView:
             self._title("What it believes", f"read from its {source}" if width > 300 else "", x, y, width)
             side = min(width, height)
             if hasattr(task, "radius") and len(truth) == 2:
-                self._map(show, step, belief, truth, hidden, x, y, side)
+                place = task.place[0]  # type: ignore[attr-defined]
+                self._map(show, place, belief, truth, hidden, x, y, side)
                 what, legend = "goal", ("the brighter, the likelier", "dashed: the goal itself")
             else:
                 self._bars(belief, truth, hidden, x, y, side, height)
@@ -204,7 +207,7 @@ class BrainView:
     def _map(
         self,
         show: Performance,
-        step: int,
+        place: NDArray[np.float64],
         belief: NDArray[np.float32],
         truth: NDArray[np.float32],
         hidden: bool,
@@ -232,7 +235,7 @@ class BrainView:
         if not hidden:
             size = side / 2.04 * show.task.goal_radius / radius  # type: ignore[attr-defined]
             canvas.ring(page(truth), size, GOAL, 1.5, dashes=20)
-        canvas.disc(page(show.observations[step][:2]), 4, INK)
+        canvas.disc(page(place), 4, INK)
 
     def _bars(
         self,

@@ -362,7 +362,9 @@ def classical(name: str, env_id: str, **env_kwargs: Any) -> Any:
     maker = _table(env_id).get(name)
     target, own = WORLDS[env_id]
     settings = {key: value for key, value in {**own, **env_kwargs}.items() if key not in ("render_mode", "privileged")}
-    split = settings.pop("split", "train")
+    split, steps = settings.pop("split", "train"), settings.pop("max_episode_steps", None)
+    if steps is not None:  # Gymnasium's word
+        settings["steps"] = steps
     return maker(make_task(target, 1, split, settings))
 
 

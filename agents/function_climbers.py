@@ -175,12 +175,15 @@ class FormAware:
 class Probing(FormAware):
     """Knows that it climbs -(x - c)^2, and looks as cheaply as can be.
 
-    Without noise it is the best there is, up to the grid: a first look at 2 - sqrt(3); if c may then be on either side,
-    a second look just far enough from the middle to tell which. In general: the expected top, plus a probe as long as
-    tells values at one standard deviation to either side apart by four of noise, but at most that deviation.
+    Without noise it is the best there is, up to the grid: a first look at 2 - sqrt(3) (at 0 if it is the only one); if
+    c may then be on either side, a second look just far enough from the middle to tell which. In general: the expected
+    top, plus a probe as long as tells values at one standard deviation to either side apart by four of noise, but at
+    most that deviation. (With noise as large as the values themselves, 1 and more, that is no longer worth it.)
     """
 
-    first = 2.0 - math.sqrt(3.0)
+    def __init__(self, rules: FunctionBandit, seed: int = 0) -> None:
+        super().__init__(rules, seed)
+        self.first = 2.0 - math.sqrt(3.0) if rules.steps > 1 else 0.0
 
     def _top(self, log_belief: Floats) -> Floats:
         weight = np.exp(log_belief)

@@ -17,7 +17,9 @@ from lsnn_rl.agents.measures import Lifetimes
 from lsnn_rl.agents.window import Window
 from lsnn_rl.agents.zoo_rows import rows as zoo_rows
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, HUES, INK, MUTED, NIGHT, PANEL, WARN, WIDTH, Canvas, mix
+from lsnn_rl.envs.registration import has_lifetimes
 from lsnn_rl.envs.task import LifetimeTask, Moment
+from lsnn_rl.errors import BadValue, LSNNError
 
 HELP = "Arrow keys or WASD to move, digits to choose, the mouse to point. Escape ends."
 
@@ -39,6 +41,11 @@ def play(
     Returns: the card of the lifetimes that were lived to the end; None if none was.
     """
     kwargs = dict(env_kwargs or {})
+    if not has_lifetimes(env_id):
+        raise BadValue(
+            f"{env_id} has episodes, and only worlds with lifetimes can be played here. Watch an agent instead: "
+            "lsnn-rl enjoy AGENT, by a name from lsnn-rl zoo list."
+        )
     env = gym.make_vec(env_id, num_envs=1, split=split, autoreset_mode="Disabled", **kwargs)
     task: LifetimeTask = env.unwrapped.task  # type: ignore[attr-defined]
     task.secret = True  # a person knows no more than an agent would
@@ -47,11 +54,12 @@ def play(
     rewards: list[list[float]] = []
     try:
         while lifetimes is None or len(lived) < lifetimes:
-            history, earned, whole = _one_lifetime(env, task, window, len(lived), env_id, split, kwargs)
-            if not whole:
+            history, earned, whole, stays = _one_lifetime(env, task, window, len(lived), env_id, split, kwargs)
+            if whole:
+                lived.append(history)
+                rewards.append(earned)
+            if not stays:
                 break
-            lived.append(history)
-            rewards.append(earned)
         if not lived:
             return None
         card = make_card(
@@ -70,8 +78,8 @@ def play(
 
 def _one_lifetime(
     env: Any, task: LifetimeTask, window: Window, number: int, env_id: str, split: str, kwargs: Mapping[str, Any]
-) -> tuple[list[Moment], list[float], bool]:
-    """Moments and rewards of one lifetime, and whether it was lived to the end."""
+) -> tuple[list[Moment], list[float], bool, bool]:
+    """Moments and rewards of one lifetime, whether it was lived to the end, and whether the player stays for more."""
     from lsnn_rl.envs.references import reference_scores
 
     references = reference_scores(env_id, split=split, **kwargs)
@@ -87,10 +95,10 @@ def _one_lifetime(
         if over:  # what was hidden may be seen now
             canvas.text("the lifetime is over: any key goes on", 306, 628, 11, GOAL, "m", bold=True)
         if not window.show(canvas.finish()):
-            return history, earned, over
+            return history, earned, over, False
         if over:
             if window.hand().tapped or window.hand().clicked:
-                return history, earned, True
+                return history, earned, True, True
             continue
         action = task.hand(0, window.hand())
         if action is None:  # this world waits for its player
@@ -116,7 +124,10 @@ def _lifetimes(lived: list[list[Moment]], rewards: list[list[float]], score: str
 
 
 def compare(card: Card) -> list[tuple[str, float]]:
-    """Mean score of the card's player, the zoo's agents and the reference agents on the very same lifetimes."""
+    """Mean score of the card's player, the zoo's agents and the reference agents on the very same lifetimes.
+
+    Agents that cannot live in a world of these settings are left out.
+    """
     env_id, split, kwargs = card["env"], card["split"], card["env_kwargs"]
     roles = roles_of(env_id)
     others = {row.agent: row.name for row in zoo_rows() if row.place == env_id and row.weights is not None}
@@ -124,7 +135,10 @@ def compare(card: Card) -> list[tuple[str, float]]:
     rows = [(str(card["agent"]), float(card["score"]["mean"]))]
     env = gym.make_vec(env_id, num_envs=card["lifetimes"], split=split, **kwargs)
     for name, agent in others.items():
-        lives = live(as_agent(agent, env_id, {**kwargs, "split": split}), env, np.arange(card["lifetimes"]))
+        try:
+            lives = live(as_agent(agent, env_id, {**kwargs, "split": split}), env, np.arange(card["lifetimes"]))
+        except LSNNError:
+            continue
         rows.append((name, float((lives.goals if card["score"]["of"] == "goals" else lives.returns).mean())))
     env.close()
     return rows

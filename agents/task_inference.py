@@ -155,6 +155,8 @@ def warm_up(
             "A warm-up trains the policy's task head, and this policy has none. Give the task a weight "
             "(RecurrentPPO(..., auxiliary={'task_inference': 0.3})) or the policy a head (task_size=2)."
         )
+    if batch < 1 or steps < 1:
+        raise BadValue(f"batch = {batch}, steps = {steps} shows nothing. Give at least one lifetime and one step.")
     venv = make_env(env, batch, **(env_kwargs or {})) if isinstance(env, str) else make_env(env)
     venv.seed(seed)
     generator = np.random.default_rng(seed)

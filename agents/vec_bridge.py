@@ -243,6 +243,8 @@ def make_env(env: Any, n_envs: int | None = None, seed: int | None = None, **kwa
 
 def _from_id(env_id: str, n_envs: int | None, seed: int | None, kwargs: dict[str, Any]) -> VecEnv:
     spec = spec_of(env_id)
+    if n_envs is not None and n_envs < 1:
+        raise BadValue(f"n_envs = {n_envs} leaves nobody to act. Give at least 1.")
     if not resets_in_the_same_step(spec.vector_entry_point):
         made = make_vec_env(env_id, n_envs=n_envs or OTHER_ENVS, seed=seed, env_kwargs=kwargs)
         made.env_id, made.env_kwargs = env_id, kwargs  # type: ignore[attr-defined]

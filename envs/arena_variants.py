@@ -132,12 +132,12 @@ class ArenaDelay(Arena):
 
     ## What must be remembered
     Where the goal is, through a pause in which no observation supports the memory. A network whose adaptation lasts
-    tau steps is asked with a `delay` of 0, tau / 2, tau, 2 tau and 4 tau (and `steps` long enough to tell).
+    tau steps is asked with a `delay` of 1, tau / 2, tau, 2 tau and 4 tau (and `steps` long enough to tell).
 
     ## Info
     As `Arena`, and at the end of a lifetime `retention_steps` (steps from the end of the pause to the next hit, -1 for
     none) and `retention_shortest` (steps of the straight way there, -1 if the pause did not end): their ratio is the
-    price of forgetting.
+    price of forgetting. Without a pause (`delay=0`) both are -1.
 
     ## Reference scores
     Goals per lifetime of an agent that knows the goal, of a searcher that remembers it through the pause, of one that

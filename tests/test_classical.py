@@ -120,3 +120,7 @@ def test_mistakes_are_answered_with_what_to_write():
         classical("sweep_remember", "LSNNArena-v0", observe_position=False)
     with pytest.raises(BadValue, match=r"Call agent\.watch\(venv\)"):
         Oracle().act(np.zeros((1, 6)), {}, np.ones(1, bool))
+
+
+def test_gymnasiums_word_for_the_length_of_a_lifetime_is_understood():
+    assert classical("oracle", "LSNNTwoStep-v0", max_episode_steps=30) is not None

@@ -18,6 +18,7 @@ from lsnn_rl.agents.zoo_places import ZOO
 from lsnn_rl.cli import main
 from lsnn_rl.envs.arena_view import _page
 from lsnn_rl.envs.canvas import GOAL, HEIGHT, WIDTH
+from lsnn_rl.errors import BadValue
 
 ROOT = Path(__file__).resolve().parent.parent
 AGENT, WORLD = "LSNNArena-v0/lsnn", "LSNNArena-v0"
@@ -294,6 +295,35 @@ def test_whoever_leaves_early_is_told_that_there_is_no_card(monkeypatch, capsys)
 
     assert run("enjoy", WORLD, "--play") == 0
     assert "no card" in capsys.readouterr().err
+
+
+def test_escape_at_the_end_of_a_lifetime_keeps_it_and_begins_no_other(monkeypatch):
+    from lsnn_rl.agents.play import play
+
+    script = Script(monkeypatch, *[None] * 4, lambda: press("escape"))
+
+    card = play(WORLD, {"steps": 3}, say=lambda _: None)
+
+    assert card["lifetimes"] == 1
+    assert len(script.pictures) <= 7
+
+
+def test_agents_that_cannot_live_where_a_person_played_are_left_out():
+    blind = {"steps": 3, "observe_position": False}
+    score = {"of": "goals", "mean": 1.0}
+
+    rows = compare(Card(env=WORLD, split="test", env_kwargs=blind, agent="you", lifetimes=2, score=score))
+
+    names = [name for name, _ in rows]
+    assert names[0] == "you" and "oracle" in names and "lsnn" not in names
+
+
+@pytest.mark.parametrize("world", ["POPGymMultiarmedBanditEasy-v0", "LSNNCartPoleNoVel-v0", "CartPole-v1"])
+def test_a_world_of_episodes_is_not_played_by_hand(world):
+    from lsnn_rl.agents.play import play
+
+    with pytest.raises(BadValue, match="lsnn-rl enjoy AGENT"):
+        play(world)
 
 
 def test_held_keys_move_a_person_in_eight_directions():

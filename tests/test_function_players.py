@@ -317,3 +317,11 @@ def test_a_noisy_parabola_is_climbed_by_probing_better_than_by_drawing():
 
     assert by["probing"] < by["thompson"]
     assert Probing(QuadraticBandit(noise=0.1)).first == pytest.approx(0.268, abs=1e-3)
+
+
+def test_the_only_look_at_a_parabola_is_taken_in_the_middle():
+    agent = classical("probing", "LSNNQuadraticBandit-v0", steps=1)
+
+    actions, _ = agent.act(np.zeros((1, 2), np.float32), agent.initial_state(1), np.ones(1, bool))
+
+    assert actions.item() == pytest.approx(0.0, abs=1e-6)

@@ -140,6 +140,12 @@ def test_a_policy_without_task_head_is_told_how_to_get_one():
         warm_up(plain, "LSNNArena-v0", iterations=1)
 
 
+@pytest.mark.parametrize("nothing", [{"batch": 0}, {"steps": 0}])
+def test_a_warm_up_that_shows_nothing_is_refused(nothing):
+    with pytest.raises(BadValue, match="Give at least one lifetime and one step"):
+        warm_up(model(), "LSNNArena-v0", iterations=1, **nothing)
+
+
 def test_a_world_without_hidden_task_is_refused():
     with pytest.raises(BadValue, match="reveals it"):
         warm_up(model(), "CartPole-v1", iterations=1)

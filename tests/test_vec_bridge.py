@@ -179,6 +179,8 @@ def test_an_id_is_no_vector_environment_yet_and_an_unknown_one_none_at_all():
         SB3VecEnv("LSNNArena-v0")
     with pytest.raises(UnknownName, match="Did you mean 'LSNNArena-v0'"):
         make_env("LSNNArenna-v0")
+    with pytest.raises(BadValue, match="n_envs = 0 leaves nobody to act"):
+        make_env("LSNNArena-v0", 0)
 
 
 def test_asking_for_slots_of_an_environment_that_is_already_made_is_refused():
