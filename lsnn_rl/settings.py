@@ -79,7 +79,8 @@ def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, An
             raise BadValue(f"{change!r} changes nothing. Write section.key=value, for example ppo.n_steps=256.")
         *sections, key = path.strip().split(".")
         place = data
-        for section in (_as_there(word, place) for word in sections):
+        for word in sections:
+            section = _as_there(word, place)
             if place.get(section) is None:
                 place[section] = {}
             place = place[section]

@@ -1,5 +1,6 @@
 """Memory that is used again: fresh pages cost more time than the kernels that fill them."""
 
+import os
 import threading
 import weakref
 
@@ -27,6 +28,16 @@ def take(count: int, dtype: type) -> np.ndarray:
 def release() -> None:
     """Hand all memory that waits to be used again back to the system."""
     _free.clear()
+
+
+def _renew_lock() -> None:
+    """In a forked child, whose parent may have held the lock in another thread."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _give_back(base: np.ndarray) -> None:
