@@ -19,7 +19,7 @@ import gymnasium as gym
 from lsnn_rl.agents.zoo_places import ZOO, zoo_name
 from lsnn_rl.envs.splits import check_split
 from lsnn_rl.errors import BadValue, unknown_name
-from lsnn_rl.settings import Settings
+from lsnn_rl.settings import Settings, check_seed
 
 ELSEWHERE: dict[str, Any] = {
     "ppo": {"n_steps": 128, "batch_size": 512, "n_epochs": 4, "gae_lambda": 0.9},
@@ -206,8 +206,7 @@ def _check(recipe: Recipe) -> None:
         raise BadValue(
             f"train.minutes = {recipe.train.minutes} leaves no time. Give a positive number, or leave it out."
         )
-    if not 0 <= recipe.train.seed < 2**32:
-        raise BadValue(f"train.seed = {recipe.train.seed} is not a seed. Give a whole number from 0 to {2**32 - 1}.")
+    check_seed(recipe.train.seed)
     check_split(recipe.test.split)
     shares = (("ppo.gamma", recipe.ppo.gamma), ("ppo.gae_lambda", recipe.ppo.gae_lambda))
     for where, value in shares:

@@ -66,6 +66,12 @@ class Settings:
         return self.from_dict(changed(self.to_dict(), changes))
 
 
+def check_seed(seed: int) -> None:
+    """Raises BadValue for a `train.seed` that numpy's generators do not take."""
+    if not 0 <= seed < 2**32:
+        raise BadValue(f"train.seed = {seed} is not a seed. Give a whole number from 0 to {2**32 - 1}.")
+
+
 def changed(settings: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
     """The settings with changes such as "ppo.n_steps=256" put in; values are read as YAML.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lsnn_rl.errors import BadValue, unknown_name
-from lsnn_rl.settings import Settings, number_if_spelt
+from lsnn_rl.settings import Settings, check_seed, number_if_spelt
 from lsnn_rl.tasks import TASKS
 
 
@@ -184,8 +184,7 @@ def _check(recipe: PretrainRecipe) -> None:
         "train.patience": recipe.train.patience,
         "optimizer.max_norm": recipe.optimizer.max_norm,
     }
-    if not 0 <= recipe.train.seed < 2**32:
-        raise BadValue(f"train.seed = {recipe.train.seed} is not a seed. Give a whole number from 0 to {2**32 - 1}.")
+    check_seed(recipe.train.seed)
     for where, value in positive.items():
         if value is not None and not value > 0:
             raise BadValue(f"{where} = {value} leaves nothing to do. Give a positive number.")
