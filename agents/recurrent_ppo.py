@@ -341,7 +341,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         rates = {name: schedule and schedule(self._current_progress_remaining) for name, schedule in schedules.items()}
         logs: dict[str, list[float]] = {}
         spikes: Tensor | None = None
-        watched = 0
+        watched, norm = 0, 0.0
         stopped_at = None
         parameters = list(self.policy.parameters())  # walking through the modules takes as long as clipping
 
@@ -382,13 +382,19 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 self.policy.optimizer.zero_grad()
                 loss.backward()
                 norm = nn.utils.clip_grad_norm_(parameters, self.max_grad_norm).item()
-                logs.setdefault("grad_norm", []).append(norm)
+                overflow = math.isinf(norm)  # through time a gradient can outgrow every number: leave this minibatch out
+                logs.setdefault("overflows", []).append(float(overflow))
+                if not overflow:
+                    logs.setdefault("grad_norm", []).append(norm)
                 self._guard({name: entries[-1] for name, entries in logs.items()})
-                self.policy.optimizer.step()
+                if not overflow:
+                    self.policy.optimizer.step()
             self._n_updates += 1
             if stopped_at is not None:
                 break
 
+        if "grad_norm" not in logs:
+            self._guard({"grad_norm": norm})
         self._log_update(logs, rates, stopped_at)
         if spikes is not None:
             rate_hz = self._log_spikes(spikes, watched)

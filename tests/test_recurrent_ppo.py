@@ -497,6 +497,40 @@ def test_a_nan_stops_training_keeps_the_weights_and_writes_the_last_good_checkpo
     assert report["go_on_from"] == "checkpoint-000000000064.ckpt"
 
 
+def overflowing(model, monkeypatch, when):
+    """Let backpropagation of the minibatches that `when` picks end in an infinite gradient."""
+    clip, calls = torch.nn.utils.clip_grad_norm_, []
+
+    def blown_up(parameters, *args):
+        calls.append(None)
+        if when(len(calls)):
+            parameters[0].grad.fill_(math.inf)
+        return clip(parameters, *args)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", blown_up)
+    return model
+
+
+def test_a_minibatch_whose_gradient_overflows_is_left_out(monkeypatch):
+    model = overflowing(make("gru", n_epochs=2, batch_size=32), monkeypatch, lambda call: call == 1)
+    table, keep = logged(model)
+
+    model.learn(64, callback=keep)
+
+    assert table["train/overflows"] == 1 / 4  # of two epochs with two minibatches each
+    assert math.isfinite(table["train/grad_norm"]) and torch.isfinite(weights(model)).all()
+
+
+def test_an_update_whose_every_gradient_overflows_stops_training(tmp_path, monkeypatch):
+    model = overflowing(make("gru"), monkeypatch, lambda call: True)
+    before = weights(model).clone()
+
+    with pytest.raises(BadValue, match=r"grad_norm is inf.*checkpoint-000000000000.ckpt.*max_grad_norm"):
+        model.learn(64, callback=CheckpointCallback(tmp_path, every_s=1000))
+
+    assert torch.equal(weights(model), before)
+
+
 def test_a_reward_that_is_not_finite_is_named_with_its_place(tmp_path):
     class Broken(Counter):
         def step(self, action):
