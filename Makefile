@@ -28,7 +28,7 @@ demo: $(READY)
 	$(BIN)/python scripts/demo.py --minutes $(MINUTES)
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: format lint types test
 

@@ -99,13 +99,14 @@ def test_every_command_of_a_page_parses(page):
     commands |= {line.partition("#")[0] for line in re.findall(r"^lsnn-rl .+$", page.read_text(), flags=re.MULTILINE)}
 
     assert len(commands) > 5
+    names = {row.name for row in rows()}
     for words in map(shlex.split, commands):
         command, context, words = root, None, words[1:]
         while hasattr(command, "commands"):
             name, command, words = command.resolve_command(root.make_context("lsnn-rl", words), words)
         context = command.make_context(name, list(words))  # raises for an option or argument it does not have
         if words[:1] and "name" in context.params:
-            assert find_row(context.params["name"]).name == words[0]
+            assert words[0] in names
 
 
 def test_the_file_of_a_card_says_its_row_and_its_seed(zoo):
