@@ -26,6 +26,8 @@ class Gittins(Counter):
         self._table = gittins_table(rules.steps, rules.prior_wins, rules.prior_losses)
 
     def numbers(self, wins: Floats, losses: Floats, age: NDArray[np.int64]) -> Floats:
+        if age.max(initial=0) >= self.rules.steps:  # after the last pull there is nothing to look up
+            wins, losses = (np.where(age[:, None] < self.rules.steps, part, 0) for part in (wins, losses))
         left = np.maximum(self.rules.steps - age, 1)[:, None]
         return self._table[_place(wins.astype(np.int64), losses.astype(np.int64), left)]
 

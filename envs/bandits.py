@@ -323,8 +323,8 @@ class DependentBandit(Bandit):
             density = _beta(left, right, at)
         else:
             low, high = self.chance, 1.0 - self.chance
-            odds = (high / low) ** float(left[0] - right[0])
-            density = (_bump(at, high) * odds / (1.0 + odds) + _bump(at, low) / (1.0 + odds))[None]
+            share = 1.0 / (1.0 + (low / high) ** min(float(left[0] - right[0]), 300.0))
+            density = (_bump(at, high) * share + _bump(at, low) * (1.0 - share))[None]
         return np.concatenate([density, density[:, ::-1]])
 
 

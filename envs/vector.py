@@ -211,6 +211,8 @@ class LifetimeVectorEnv(Face, VectorEnv):
         if self.render_mode is None:
             gym.logger.warn('render() needs a render mode: gymnasium.make_vec(id, num_envs, render_mode="rgb_array").')
             return None
+        if not all(self._histories):
+            raise BadValue("render() draws lifetimes, and none has begun. Call reset() first.")
         if self._screen is None:
             from lsnn_rl.envs.canvas import Screen
 

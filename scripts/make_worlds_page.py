@@ -34,8 +34,9 @@ be found out and remembered within it. All ids work in `gymnasium.make` and, nat
 `gymnasium.make_vec`, with `split="train" | "test" | "test-ood"`. Each carries its floor and its ceiling: what chance
 earns, what the best agent without memory of its lifetime earns, the best known strategy (the exact optimum where it can
 be computed), and an agent that knows what is hidden. All of them are agents: `lsnn-rl evaluate AGENT --env ID`,
-`lsnn-rl enjoy ID --agent AGENT`. Play yourself: `lsnn-rl enjoy ID --play`. A world of your own is
-[one class and one line](new_world.md).
+`lsnn-rl enjoy ID --agent AGENT`. Play yourself: `lsnn-rl enjoy ID --play`. `steps=500`
+makes lifetimes of another length (`max_episode_steps` of `gymnasium.make` would only cut them off, behind the rules'
+back). A world of your own is [one class and one line](new_world.md).
 
 This page is made by `python scripts/make_worlds_page.py` from the docstrings, `envs/references.json` and
 `docs/envs-benchmark.json`.

@@ -520,3 +520,27 @@ def test_controls_find_the_last_pull_and_its_reward_in_what_is_seen():
 
     assert places_of(envs, ACTION).tolist() == [0, 1, 2] and places_of(envs, REWARD).tolist() == [3]
     assert places_of(gym.make_vec("LSNNTwoStep-v0", num_envs=2), REWARD).tolist() == [6]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_gittins_may_be_asked_once_more_after_its_last_pull(steps):
+    """Gymnasium's default for vectors shows the last observation of a lifetime before it begins the next one."""
+    env = gym.make_vec("LSNNBernoulliBandit-v0", 40, steps=steps)
+    agent = classical("gittins", "LSNNBernoulliBandit-v0", steps=steps)
+    obs, _ = env.reset(seed=1)
+    state, starts, over = agent.initial_state(40), np.ones(40, bool), np.zeros(40, bool)
+
+    for _ in range(2 * steps + 3):
+        actions, state = agent.act(obs, state, starts)
+        assert env.action_space.contains(actions)
+        obs, _, _, truncated, _ = env.step(actions)
+        starts, over = over, truncated
+
+
+def test_a_long_dependent_bandit_is_drawn():
+    env = gym.make("LSNNDependentBandit-v0", difficulty="easy", steps=400, render_mode="rgb_array")
+    env.reset(seed=0)
+    for _ in range(390):
+        env.step(env.unwrapped.expert())
+
+    assert env.render().std() > 0  # 9 to the number of pulls is more than a float holds

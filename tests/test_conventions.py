@@ -142,3 +142,16 @@ def test_weights_that_do_not_lead_onto_these_neurons_are_refused():
 
     with pytest.raises(ShapeMismatch, match="readout_to_eprop"):
         to_eprop(constants, [torch.ones(2, 4)])
+
+
+def test_a_state_without_adaptation_is_converted_too():
+    cell = LIF(3)
+    ours = constants_of(cell)
+    theirs, _ = to_eprop(ours)
+    state = {**cell.initial_state(1), "v": torch.full((1, 3), 0.5)}
+
+    there = state_to_eprop(state, ours, theirs)
+    back = state_from_eprop(there, theirs, from_eprop(theirs, thr=ours.thr)[0])
+
+    torch.testing.assert_close(there["v"], state["v"] * theirs.thr / ours.thr)
+    torch.testing.assert_close(back["v"], state["v"])

@@ -184,3 +184,9 @@ def test_one_number_stands_for_all_dimensions():
 
 def test_numbers_by_index_may_be_named_in_words_as_json_has_them():
     assert per_dimension("gain", {"4": 6, 5: 3}, 1, 6) == [1, 1, 1, 1, 6, 3]
+
+
+@pytest.mark.parametrize("flag", [5, -1])
+def test_a_flag_beyond_the_observation_is_refused(flag):
+    with pytest.raises(BadValue, match=rf"names numbers \[{flag}\] of an observation with 2"):
+        build_encoder("population", spaces.Box(-1, 1, (2,)), flags=[flag], curves=4)

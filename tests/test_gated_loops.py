@@ -57,3 +57,18 @@ def test_with_resets_anywhere_outputs_states_and_gradients_are_those_of_the_law(
 
     for mine, law in zip(found["auto"], found["law"], strict=True):
         torch.testing.assert_close(mine, law, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_halves_learn_too(name):
+    network, x = build_network(name, 4, 2, size=8).bfloat16(), torch.rand(6, 3, 4)
+    starts = torch.zeros(6, 3)
+    starts[2, 1] = 1
+
+    network.run(x.bfloat16(), starts=starts)[0].readout.sum().backward()
+    assert torch.isfinite(network.w_rec.grad).all() and network.w_rec.grad.abs().sum() > 0
+
+    mixed = build_network(name, 4, 2, size=8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed.run(x, starts=starts)[0].readout.sum().backward()
+    assert torch.isfinite(mixed.w_rec.grad).all() and mixed.w_rec.grad.abs().sum() > 0

@@ -460,3 +460,18 @@ def test_what_does_not_fit_is_explained_before_memory_is_touched(spoil, error):
         cpu.run(network, x, state, starts, True, False)
 
     assert isinstance(caught.value, LSNNError) and str(caught.value).count(".") >= 2
+
+
+def test_a_gradient_of_a_gradient_is_refused_and_left_to_the_law():
+    network = LSNN(4, 6, 5, 2, input_gain=3.0)
+    loss = network.run(torch.rand(12, 3, 4))[0].readout.square().sum()
+    (first,) = torch.autograd.grad(loss, network.w_in, create_graph=True)
+
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.square().sum().backward()
+
+    network.backend = "law"
+    loss = network.run(torch.rand(12, 3, 4))[0].readout.square().sum()
+    (first,) = torch.autograd.grad(loss, network.w_in, create_graph=True)
+    first.square().sum().backward()
+    assert network.w_out.grad.norm() > 0

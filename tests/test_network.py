@@ -466,3 +466,29 @@ def test_a_new_cell_needs_one_line_in_the_table():
     assert isinstance(network, RecurrentNetwork) and network.cell.refractory == 2
     assert network.run(torch.ones(4, 2, 2))[0].readout.shape == (4, 2, 1)
     CELLS._targets.pop("leak")
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: LSNN(8, 20, 20, 3, input_gain=3.0), lambda: build_network("gru", 8, 3, size=40)]
+)
+def test_a_parametrised_weight_that_changed_acts_at_once(build):
+    network = build()
+    torch.nn.utils.parametrize.register_parametrization(network, "w_in", Doubled())
+    x = torch.rand(30, 4, 8)
+
+    for _ in range(10):
+        with torch.no_grad():
+            network.parametrizations.w_in.original.mul_(0.9)
+            acted = network.run(x)[0].readout
+        torch.testing.assert_close(acted, network.run(x)[0].readout.detach(), rtol=1e-4, atol=1e-5)
+
+
+class Doubled(torch.nn.Module):
+    def forward(self, w):
+        return 2 * w
+
+
+@pytest.mark.parametrize("adaptive", [-1, 9])
+def test_more_adaptive_cells_than_cells_are_refused(adaptive):
+    with pytest.raises(BadValue, match=f"adaptive = {adaptive} of 8 cells"):
+        build_network("alif", 4, 2, size=8, adaptive=adaptive)

@@ -251,10 +251,18 @@ def test_a_recipe_survives_being_written_and_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("train.iterations", 0), ("optimizer.learning_rate", -1), ("train.seed", -1)]
+    ("key", "value"),
+    [
+        ("train.iterations", 0),
+        ("optimizer.learning_rate", -1),
+        ("optimizer.warm_up", -1),
+        ("optimizer.epsilon", -1),
+        ("optimizer.schedule", "cosin"),
+        ("train.seed", -1),
+    ],
 )
-def test_a_number_that_leaves_nothing_to_do_is_refused(key, value):
-    with pytest.raises(BadValue, match=key):
+def test_a_value_that_cannot_train_is_refused_with_the_recipe(key, value):
+    with pytest.raises(LSNNError, match=key.removeprefix("optimizer.")):
         tiny().with_changes([f"{key}={value}"])
 
 
@@ -265,11 +273,15 @@ def test_a_number_that_leaves_nothing_to_do_is_refused(key, value):
         ("task={name: function_learning, kwargs: {hiden: 3}}", "keyword of function_learning with the family"),
         ("task={name: evidence, kwargs: {decision_ms: 0}}", "a decision within the delay"),
         ("task={name: evidence, kwargs: {cue_ms: 200}}", "Give a shorter cue"),
+        ("task.kwargs.symbols=abc", "a word where a number belongs"),
+        ("network.substeps=abc", "a word where a number belongs"),
+        ("rewiring={method: deep_r, l1: abc}", "a word where a number belongs"),
+        ("rewiring={generator: 3}", "keyword of DeepR"),
     ],
 )
-def test_keywords_of_a_task_that_make_no_sense_are_answered(change, remedy):
+def test_keywords_that_make_no_sense_are_answered(change, remedy):
     with pytest.raises(LSNNError, match=remedy):
-        build_task(tiny().with_changes([change]))
+        Training(tiny().with_changes([change]))
 
 
 @pytest.mark.parametrize("method", ["set", "rigl"])

@@ -243,3 +243,8 @@ def test_a_world_whose_expert_nobody_wrote_is_evaluated_all_the_same():
 
     assert card["env_hash"] and card["references"] is None
     assert card["score"]["mean"] == pytest.approx(5, abs=0.4)  # ten tosses of a coin, called at random
+
+
+def test_nothing_is_drawn_before_the_first_reset():
+    with pytest.raises(BadValue, match=r"Call reset\(\) first"):
+        gym.make_vec("LSNNArena-v0", 2, render_mode="rgb_array").render()

@@ -73,6 +73,10 @@ class Population(Encoder):
         self.probability = units.per_step(rate_max_hz, dt_ms) if poisson else None
         low, high, scale = self._ranges(bounds)
         f = self.features
+        if beyond := [index for index in flags or () if not 0 <= index < f]:
+            raise BadValue(
+                f"flags = {list(flags or ())} names numbers {beyond} of an observation with {f}: 0 to {f - 1}."
+            )
         is_flag = (low == 0) & (high == 1) if flags is None else np.isin(np.arange(f), list(flags))
         is_flag |= low == high  # nothing to tell apart
         counts = per_dimension("curves", curves, 24, f), per_dimension("lines", lines, 8, f)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from lsnn_rl.errors import BadValue, ShapeMismatch
@@ -230,6 +231,7 @@ class _Fused(torch.autograd.Function):
         return tuple(results)
 
     @staticmethod
+    @once_differentiable
     def backward(
         ctx: Any, gy: Tensor | None, gcounts: Tensor | None, gspikes: Tensor | None, *gstate: Tensor | None
     ) -> Any:

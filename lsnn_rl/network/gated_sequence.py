@@ -51,7 +51,8 @@ def run(network: "RecurrentNetwork", x: Tensor, state: State, starts: Tensor | N
     weights, k, cell = network.weights(), network.substeps, cast(Gated, network.cell)
     parameters = [weights.w_in, weights.w_rec, cast(Tensor, network.bias_in), cast(Tensor, network.bias_rec)]
     cuts = [] if starts is None or not starts.any() else starts.any(dim=1).nonzero().flatten().tolist()
-    loop = loops() if torch.is_grad_enabled() and x.device.type == "cpu" else None
+    plain = x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu")  # what the loops know
+    loop = loops() if plain and torch.is_grad_enabled() and x.device.type == "cpu" else None
     if loop is not None and (type(cell) is GRU or (type(cell) is LSTM and STEPS_PER_CUT * len(cuts) > len(x))):
         lines = x if k == 1 else x.repeat_interleave(k, dim=0)
         outputs, state = _loop(loop, cell, lines, state, starts, k, parameters)

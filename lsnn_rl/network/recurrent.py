@@ -122,10 +122,12 @@ class RecurrentNetwork(nn.Module):
                 f"dale, noise and delay_ms belong to spiking cells, and {type(cell).__name__} does not spike. "
                 "Leave them out, or take cell='lsnn'."
             )
+        if not 0 <= adaptive <= self.size:
+            raise BadValue(f"adaptive = {adaptive} of {self.size} cells. Give how many of them adapt.")
         inhibitory = inhibitory_cells(self.size, excitatory) if dale else None
         self.populations = Populations(self.size - adaptive, adaptive, inhibitory)
         self.backend = "auto"
-        self._kept: tuple[list[tuple[int, int]], Weights] | None = None  # see `weights`
+        self._kept: tuple[list[tuple[int, int]], Weights, Any] | None = None  # see `weights`
 
         lines, size = cell.currents * self.size, self.size
         self.w_in = nn.Parameter(torch.empty(lines, inputs))
@@ -162,7 +164,8 @@ class RecurrentNetwork(nn.Module):
         sources = (self.w_in, self.w_rec, self.w_out, self.mask_in, self.mask_rec, self.mask_out)
         version = [(w.data_ptr(), w._version) for w in sources if w is not None]
         if self._kept is None or self._kept[0] != version:
-            self._kept = (version, self._acting())
+            # The sources are kept too: a parametrised weight is a new tensor each time, at an address used again.
+            self._kept = (version, self._acting(), sources)
         return self._kept[1]
 
     def _acting(self) -> Weights:

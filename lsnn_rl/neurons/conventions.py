@@ -76,12 +76,12 @@ def from_eprop(
 
 def state_to_eprop(state: State, before: Constants, after: Constants) -> State:
     """The state in e-prop's units: `before` and `after` are the argument and the result of `to_eprop`."""
-    return state | {"v": state["v"] * (after.thr / before.thr), "b": state["b"] / (1 - before.decay_adapt)}
+    return _rescaled(state, after.thr / before.thr, 1 / (1 - before.decay_adapt))
 
 
 def state_from_eprop(state: State, before: Constants, after: Constants) -> State:
     """The state in the LSNN's units: `before` and `after` are the argument and the result of `from_eprop`."""
-    return state | {"v": state["v"] * (after.thr / before.thr), "b": state["b"] * (1 - before.decay_adapt)}
+    return _rescaled(state, after.thr / before.thr, 1 - before.decay_adapt)
 
 
 def readout_to_eprop(w_out: Tensor, kappa: float | Tensor) -> Tensor:
@@ -92,6 +92,12 @@ def readout_to_eprop(w_out: Tensor, kappa: float | Tensor) -> Tensor:
 def readout_from_eprop(w_out: Tensor, kappa: float | Tensor) -> Tensor:
     """Undo `readout_to_eprop`."""
     return w_out / (1 - torch.as_tensor(kappa).to(w_out)).view(-1, 1)
+
+
+def _rescaled(state: State, voltage: Tensor, adaptation: Tensor) -> State:
+    """The state with its entries in other units; a cell without adaptation has no "b"."""
+    units = {"v": voltage, "b": adaptation}
+    return {name: value * units[name] if name in units else value for name, value in state.items()}
 
 
 def _scaled(weights: Sequence[Tensor], gain: Tensor) -> list[Tensor]:

@@ -23,7 +23,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from lsnn_rl import state as states
-from lsnn_rl.errors import BadValue, MissingFile
+from lsnn_rl.errors import BadValue, LSNNError, MissingFile
 from lsnn_rl.files import replace_file
 from lsnn_rl.pretrain import checkpoint
 from lsnn_rl.pretrain.cards import SCHEMA, by_example, interval, save_card, versions
@@ -85,9 +85,17 @@ class Training:
     def __init__(self, recipe: PretrainRecipe, name: str = "own") -> None:
         torch.set_num_threads(recipe.train.threads)
         self.recipe, self.name = recipe, name
-        self.task = build_task(recipe)
-        self.model = build_model(recipe, self.task)
-        self.optimizer = build_optimizer(recipe, self.model)
+        try:
+            self.task = build_task(recipe)
+            self.model = build_model(recipe, self.task)
+            self.optimizer = build_optimizer(recipe, self.model)
+        except LSNNError:
+            raise
+        except (TypeError, ValueError) as problem:  # of Python or torch: a value of another kind than the builders take
+            raise BadValue(
+                f"Task, network or optimiser cannot be built as the recipe says: {problem}. Look for a value of the "
+                "wrong kind, such as a word where a number belongs."
+            ) from problem
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
         self.iteration, self.elapsed_s, self.stepping_s = 0, 0.0, 0.0
         self.state: states.State | None = None  # carried from batch to batch, where the task wants it

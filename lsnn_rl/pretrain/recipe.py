@@ -19,6 +19,8 @@ from lsnn_rl.errors import BadValue, unknown_name
 from lsnn_rl.settings import Settings, check_seed, number_if_spelt
 from lsnn_rl.tasks import TASKS
 
+SCHEDULES = ("constant", "steps", "cosine")  # of the learning rate
+
 
 @dataclass(frozen=True)
 class TaskRecipe:
@@ -33,7 +35,7 @@ class OptimizerRecipe:
     """Adam, and how its rate falls; see lsnn_rl.pretrain.schedules."""
 
     learning_rate: float = 0.01
-    schedule: str = "constant"  # constant, steps or cosine
+    schedule: str = "constant"  # one of SCHEDULES
     every: int = 2500  # iterations between two steps down
     factor: float = 0.8  # of a step down
     warm_up: int = 0  # iterations in which the rate rises
@@ -185,6 +187,11 @@ def _check(recipe: PretrainRecipe) -> None:
         "optimizer.max_norm": recipe.optimizer.max_norm,
     }
     check_seed(recipe.train.seed)
+    if recipe.optimizer.schedule not in SCHEDULES:
+        raise unknown_name("schedule", recipe.optimizer.schedule, SCHEDULES)
+    for where, amount in {"warm_up": recipe.optimizer.warm_up, "epsilon": recipe.optimizer.epsilon}.items():
+        if amount < 0:
+            raise BadValue(f"optimizer.{where} = {amount} is below nothing. Give 0 or more.")
     for where, value in positive.items():
         if value is not None and not value > 0:
             raise BadValue(f"{where} = {value} leaves nothing to do. Give a positive number.")

@@ -27,7 +27,7 @@ def choose(options: Mapping[str, Any]) -> tuple[type[Rewiring], dict[str, Any]]:
     """
     rest = dict(options)
     method: type[Rewiring] = REWIRINGS.get(rest.pop("method", "deep_r"))
-    check_keywords(method.__name__, method, rest, apart=("optimizer", "parameters"))
+    check_keywords(method.__name__, method, rest, apart=("optimizer", "parameters", "generator"))
     return method, rest
 
 
