@@ -145,11 +145,11 @@ def _whisker(axes: Axes, x: float, interval: Interval, mark: str = "none") -> No
 
 
 def _mean_curve(curves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean over seeds with Student's band; of two seeds, for which it says nothing, the span of their own bands."""
+    """The mean over seeds with Student's band; of two or three, for which it says next to nothing, their bands' span."""
     alike = [curve for curve in curves if len(curve["mean"]) == len(curves[0]["mean"])]
     if len(alike) == 1:
         return dict(curves[0])
     mean, low, high = np.array([mean_interval(column) for column in np.array([c["mean"] for c in alike]).T]).T
-    if len(alike) == 2:
+    if len(alike) < 4:
         low, high = np.min([c["low"] for c in alike], axis=0), np.max([c["high"] for c in alike], axis=0)
     return {**curves[0], "mean": mean.tolist(), "low": low.tolist(), "high": high.tolist()}
