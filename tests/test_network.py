@@ -492,3 +492,16 @@ class Doubled(torch.nn.Module):
 def test_more_adaptive_cells_than_cells_are_refused(adaptive):
     with pytest.raises(BadValue, match=f"adaptive = {adaptive} of 8 cells"):
         build_network("alif", 4, 2, size=8, adaptive=adaptive)
+
+
+@pytest.mark.parametrize("backend", ["law", "auto"])
+def test_a_network_may_be_made_and_run_in_inference_mode(backend):
+    made = build_network("lsnn", 4, 2, regular=6, adaptive=5, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(1, 3, 4)
+    with torch.inference_mode():
+        network = build_network("lsnn", 4, 2, regular=6, adaptive=5, generator=torch.Generator().manual_seed(0))
+        network.backend = backend
+        found = [network.run(x)[0].readout for _ in range(2)]
+
+    for readout in found:
+        torch.testing.assert_close(readout.clone(), made.run(x)[0].readout.detach())

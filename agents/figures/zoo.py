@@ -145,7 +145,7 @@ def _whisker(axes: Axes, x: float, interval: Interval, mark: str = "none") -> No
 
 
 def _mean_curve(curves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean over seeds with Student's band; of two or three, for which it says next to nothing, their bands' span."""
+    """The mean over seeds with Student's band; of two or three, for which it says little, their bands' span."""
     alike = [curve for curve in curves if len(curve["mean"]) == len(curves[0]["mean"])]
     if len(alike) == 1:
         return dict(curves[0])

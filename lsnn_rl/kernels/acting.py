@@ -64,7 +64,8 @@ def plan_of(network: Any) -> Plan:
     if plan is None or not plan.current(network):
         tables = [table for part in network.modules() for table in (part._parameters, part._buffers, part._modules)]
         places = [(table, name, found) for table in tables for name, found in table.items()]
-        tensors = [(found, found._version, found.data_ptr()) for *_, found in places if isinstance(found, Tensor)]
+        counted = [part for *_, part in places if isinstance(part, Tensor) and not part.is_inference()]
+        tensors = [(part, part._version, part.data_ptr()) for part in counted]
         with torch.no_grad():
             prepared = prepare(network, network.weights(), constants_of(network), all_adapt=False)
             if network.delays > 1:

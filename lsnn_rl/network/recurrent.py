@@ -162,7 +162,7 @@ class RecurrentNetwork(nn.Module):
         if torch.is_grad_enabled():
             return self._acting()
         sources = (self.w_in, self.w_rec, self.w_out, self.mask_in, self.mask_rec, self.mask_out)
-        version = [(w.data_ptr(), w._version) for w in sources if w is not None]
+        version = [(w.data_ptr(), -1 if w.is_inference() else w._version) for w in sources if w is not None]
         if self._kept is None or self._kept[0] != version:
             # The sources are kept too: a parametrised weight is a new tensor each time, at an address used again.
             self._kept = (version, self._acting(), sources)
