@@ -382,9 +382,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
                 self.policy.optimizer.zero_grad()
                 loss.backward()
                 norm = nn.utils.clip_grad_norm_(parameters, self.max_grad_norm).item()
-                overflow = math.isinf(
-                    norm
-                )  # through time a gradient can outgrow every number: leave this minibatch out
+                overflow = math.isinf(norm)  # through time a gradient can outgrow every number; without it, then
                 logs.setdefault("overflows", []).append(float(overflow))
                 if not overflow:
                     logs.setdefault("grad_norm", []).append(norm)
