@@ -23,11 +23,10 @@ class Gittins(Counter):
 
     def __init__(self, rules: BernoulliBandit, seed: int = 0) -> None:
         super().__init__(rules, seed)
-        self._table = gittins_table(rules.steps, rules.prior_wins, rules.prior_losses)
+        # One pull more than there is: Gymnasium's vectors ask once more at the end of a lifetime.
+        self._table = gittins_table(rules.steps + 1, rules.prior_wins, rules.prior_losses)
 
     def numbers(self, wins: Floats, losses: Floats, age: NDArray[np.int64]) -> Floats:
-        if age.max(initial=0) >= self.rules.steps:  # after the last pull there is nothing to look up
-            wins, losses = (np.where(age[:, None] < self.rules.steps, part, 0) for part in (wins, losses))
         left = np.maximum(self.rules.steps - age, 1)[:, None]
         return self._table[_place(wins.astype(np.int64), losses.astype(np.int64), left)]
 

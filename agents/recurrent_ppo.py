@@ -341,7 +341,7 @@ class RecurrentPPO(OnPolicyAlgorithm):
         rates = {name: schedule and schedule(self._current_progress_remaining) for name, schedule in schedules.items()}
         logs: dict[str, list[float]] = {}
         spikes: Tensor | None = None
-        watched, norm = 0, 0.0
+        watched = 0
         stopped_at = None
         parameters = list(self.policy.parameters())  # walking through the modules takes as long as clipping
 
@@ -393,8 +393,8 @@ class RecurrentPPO(OnPolicyAlgorithm):
             if stopped_at is not None:
                 break
 
-        if "grad_norm" not in logs:
-            self._guard({"grad_norm": norm})
+        if "overflows" in logs and "grad_norm" not in logs:
+            self._guard({"grad_norm": math.inf})
         self._log_update(logs, rates, stopped_at)
         if spikes is not None:
             rate_hz = self._log_spikes(spikes, watched)
